@@ -1,0 +1,75 @@
+# Digitline. `make help` lists what can be made; every target sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# Both stamps change when the pins do, and then what they stand for is made anew.
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(RUNTIME) ## Make .venv and install the pinned requirements
+
+.PHONY: demo
+demo: $(RUNTIME) ## Score 10,000 real digits through the whole line, print the result, write report.html
+	$(BIN)/digitline demo $(ARGS)
+
+.PHONY: up
+up: $(RUNTIME) ## Run the line on this machine; drop folders into digitline-home/inbox
+	$(BIN)/digitline up $(ARGS)
+
+.PHONY: test
+test: $(DEVELOPMENT) ## Run the tests; ARGS="tests/core -k lease" chooses
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(DEVELOPMENT) ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(DEVELOPMENT) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: ## Pin the newest requirements that pyproject.toml allows (needs uv on the PATH)
+	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+		pyproject.toml --group build -o requirements.txt
+	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove .venv and every cache; the line's home stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache digitline.egg-info build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Digitline needs Python 3.11 or newer; name one with make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt pyproject.toml | $(BIN)/python
+	$(call install,requirements.txt)
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
+	$(call install,requirements-dev.txt)
+	@touch $@
+
+# Bytecode is compiled here, also where PYTHONDONTWRITEBYTECODE is set: without it TensorFlow takes 10 s longer to start.
+define install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib core classifier scheduler worker training digitline migrations
+endef
