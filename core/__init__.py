@@ -1,0 +1,1 @@
+"""What everybody speaks: vocabulary, errors, settings, queues, tables and the ledger."""

@@ -1,0 +1,178 @@
+"""The connection to the ledger: one engine per process, made after the fork, with the settings each database needs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from core.errors import LedgerUnreachable, RevisionMismatch
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+#: Seconds a SQLite writer waits for another one before it gives up.
+BUSY_TIMEOUT = 30.0
+#: Seconds a PostgreSQL statement waits for a lock.
+LOCK_TIMEOUT = 30
+
+_READS_ONLY = "digitline_reads_only"
+
+#: SQLite versions whose write-ahead log has the fix for the reset race (sqlite.org/wal.html, "the WAL-reset bug").
+_WAL_FIXED_IN = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
+
+
+class Database:
+    """A ledger's database, opened lazily; safe to hold before a fork, not across one once used."""
+
+    def __init__(self, url: str) -> None:
+        """Remember where the ledger is.
+
+        Args:
+            url: as SQLAlchemy writes it, `sqlite:///...` or `postgresql://...`.
+
+        Raises:
+            LedgerUnreachable: the URL is no URL.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise LedgerUnreachable("DIGITLINE_DATABASE_URL is not a database URL.") from error
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self.url = parsed
+
+    @property
+    def sqlite(self) -> bool:
+        """True where the ledger is a SQLite file."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine; small pools, for a process has one thread that talks to the ledger."""
+        if self.sqlite:
+            engine = create_engine(self.url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT})
+            _prepare_sqlite(engine)
+            return engine
+        options = {"connect_timeout": 10, "options": f"-c lock_timeout={LOCK_TIMEOUT}s -c timezone=utc"}
+        return create_engine(self.url, pool_size=2, max_overflow=2, pool_pre_ping=True, connect_args=options)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back on an error.
+
+        Raises:
+            LedgerUnreachable: the database does not answer; what it said is the cause.
+        """
+        with self._transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One transaction that only reads, so that it keeps no writer waiting longer than it must.
+
+        Raises:
+            LedgerUnreachable: the database does not answer; what it said is the cause.
+        """
+        with self._transaction(self.engine.execution_options(**{_READS_ONLY: True})) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            # DatabaseError itself is SQLite's word for a file that is damaged or no database at all.
+            if isinstance(error, OperationalError) or type(error) is DatabaseError:
+                raise LedgerUnreachable(f"{self._place()} does not answer: {_first_line(error)}.") from error
+            raise
+
+    def check_revision(self) -> None:
+        """Refuse a schema this code does not work with.
+
+        Raises:
+            RevisionMismatch: the schema is missing, older or newer.
+            LedgerUnreachable: the database does not answer.
+        """
+        if self.sqlite and not Path(self.url.database or "").exists():
+            raise RevisionMismatch(f"There is no database at {self.url.database} yet.")
+        present = self.refuse_unknown_revision()
+        wanted = _scripts().get_current_head()
+        if present is None:
+            raise RevisionMismatch(f"{self._place()} has no Digitline tables yet.")
+        if present != wanted:
+            raise RevisionMismatch(f"{self._place()} is at revision {present}, this Digitline needs {wanted}.")
+
+    def refuse_unknown_revision(self) -> str | None:
+        """The schema's revision, None where there is no schema yet.
+
+        Raises:
+            RevisionMismatch: this code does not know the revision, so a newer Digitline wrote it.
+            LedgerUnreachable: the database does not answer.
+        """
+        with self.read() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+        if present is not None and present not in {script.revision for script in _scripts().walk_revisions()}:
+            raise RevisionMismatch(
+                f"{self._place()} is at revision {present}, which this Digitline does not know.",
+                mend="Install the version of Digitline that wrote it, or a newer one.",
+            )
+        return present
+
+    def alembic_config(self) -> Config:
+        """Alembic's configuration for this database."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.attributes["database"] = self
+        return config
+
+    def close(self) -> None:
+        """Close the engine's connections, if it was ever opened."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+
+    def _place(self) -> str:
+        return f"The database {self.url.render_as_string(hide_password=True)}"
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0].rstrip(".") if error.orig else "no reason given"
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Set up every SQLite connection: foreign keys, the safest fast journal, and BEGIN IMMEDIATE."""
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not BEGIN by itself; see below
+        connection.execute("PRAGMA foreign_keys=ON")
+        if _wal_is_safe(sqlite3.sqlite_version_info):
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # Not deferred: a reader that becomes a writer midway gets "database is locked" at once, without waiting.
+        reads_only = connection.get_execution_options().get(_READS_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _wal_is_safe(version: tuple[int, ...]) -> bool:
+    if version >= max(_WAL_FIXED_IN):
+        return True
+    return any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_FIXED_IN)

@@ -1,0 +1,132 @@
+"""Every error Digitline raises on purpose.
+
+    DigitlineError
+    +-- SettingsError            a setting is unknown or its value makes no sense
+    +-- LedgerError
+    |   +-- LedgerUnreachable    the database does not answer
+    |   +-- RevisionMismatch     the schema is older or newer than this code
+    |   +-- JobNotFound          no job of that id or name
+    |   +-- ModelNotFound        no model of that name or alias
+    |   +-- IllegalTransition    a state may not follow another
+    |   +-- StaleLease           somebody else took the batch over
+    +-- QueueUnreachable         Redis does not answer
+    +-- SubmissionError
+    |   +-- SourceNotFound       the folder is not there
+    |   +-- SourceUnreadable     the folder may not be read
+    |   +-- SourceEmpty          the folder holds no file to score
+    |   +-- LabelsError          labels.csv has a line that cannot be right
+    +-- JobFailed                a job ended without a single scored image
+    +-- ImageRejected            one image cannot be scored; carries a reason code
+    +-- ArtifactError            a model folder is damaged, foreign or of another version
+    +-- DatasetError             the training data is missing or not what it says
+    +-- LineError                the embedded line cannot start or stop
+
+The docstring of a class is its default message; `mend` says what a person can do about it.
+"""
+
+from __future__ import annotations
+
+from core.vocabulary import Reason
+
+
+class DigitlineError(Exception):
+    """Digitline could not do what was asked."""
+
+    #: What a person can do about it, one sentence; empty where the message says it already.
+    mend: str = ""
+
+    def __init__(self, message: str | None = None, *, mend: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+        if mend is not None:
+            self.mend = mend
+
+
+class SettingsError(DigitlineError):
+    """A setting is unknown or its value makes no sense."""
+
+
+class LedgerError(DigitlineError):
+    """The ledger refused."""
+
+
+class LedgerUnreachable(LedgerError):
+    """The database does not answer."""
+
+    mend = "Start it, or correct DIGITLINE_DATABASE_URL."
+
+
+class RevisionMismatch(LedgerError):
+    """The database schema is not the one this version of Digitline works with."""
+
+    mend = "Run `digitline migrate`."
+
+
+class JobNotFound(LedgerError):
+    """There is no such job."""
+
+    mend = "`digitline status` lists the jobs."
+
+
+class ModelNotFound(LedgerError):
+    """There is no such model."""
+
+    mend = "`digitline models list` lists the models."
+
+
+class IllegalTransition(LedgerError):
+    """That state may not follow the present one."""
+
+
+class StaleLease(LedgerError):
+    """Another worker took this batch over; nothing was written."""
+
+
+class QueueUnreachable(DigitlineError):
+    """Redis does not answer."""
+
+    mend = "Start the line with `digitline up`, or correct DIGITLINE_BROKER_URL."
+
+
+class SubmissionError(DigitlineError):
+    """The folder cannot become a job."""
+
+
+class SourceNotFound(SubmissionError):
+    """The folder is not there."""
+
+
+class SourceUnreadable(SubmissionError):
+    """The folder may not be read."""
+
+
+class SourceEmpty(SubmissionError):
+    """The folder holds no file to score."""
+
+
+class LabelsError(SubmissionError):
+    """labels.csv has a line that cannot be right."""
+
+
+class JobFailed(DigitlineError):
+    """The job ended without a single scored image."""
+
+
+class ImageRejected(DigitlineError):
+    """The image cannot be scored."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        #: Machine-readable reason; the message says the same in a sentence.
+        self.reason = reason
+
+
+class ArtifactError(DigitlineError):
+    """The model folder is damaged, foreign or of another version."""
+
+
+class DatasetError(DigitlineError):
+    """The training data is missing or not what it says it is."""
+
+
+class LineError(DigitlineError):
+    """The embedded line cannot start or stop."""

@@ -1,0 +1,262 @@
+"""Batches: claimed under a lease, renewed, recorded in one transaction, released, sent again, quarantined."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, or_, select, update
+
+from core import clock, tables
+from core.database import Database
+from core.errors import StaleLease
+from core.ledger import jobs as job_ledger
+from core.vocabulary import (
+    Batch,
+    BatchState,
+    Cell,
+    JobState,
+    Lease,
+    Manifest,
+    Outcome,
+    QueueName,
+    Reason,
+    Rejection,
+)
+
+_jobs, _batches = tables.jobs, tables.batches
+
+
+def claim(
+    database: Database, batch_id: int, *, worker: str, lease_time: float, max_attempts: int
+) -> Lease | BatchState:
+    """Take the right to record a batch, in one statement; the attempt counts from here, whatever happens next.
+
+    Args:
+        batch_id: the batch.
+        worker: name of the worker, for people to read.
+        lease_time: seconds until another worker may take over.
+        max_attempts: attempts after which nobody may try again.
+
+    Returns:
+        The lease; or the state in which the batch is and which stands in the way.
+    """
+    token = secrets.token_hex(16)
+    free = or_(_batches.c.state == BatchState.QUEUED.value, _lease_ran_out())
+    taken = {
+        "state": BatchState.LEASED.value,
+        "attempts": _batches.c.attempts + 1,
+        "lease_token": token,
+        "lease_until": clock.seconds_from_now(lease_time),
+        "worker": worker,
+        "started_at": clock.now(),
+    }
+    with database.begin() as connection:
+        mine = and_(_batches.c.id == batch_id, free, _batches.c.attempts < max_attempts)
+        if connection.execute(update(_batches).where(mine).values(taken)).rowcount != 1:
+            state = connection.execute(select(_batches.c.state).where(_batches.c.id == batch_id)).scalar_one_or_none()
+            return BatchState(state or BatchState.CANCELLED)
+        row = connection.execute(_select_batches(_batches.c.id == batch_id, with_manifest=True)).one()
+        started = {"state": JobState.RUNNING.value, "started_at": clock.now()}
+        queued = and_(_jobs.c.id == row.job_id, _jobs.c.state == JobState.QUEUED.value)
+        connection.execute(update(_jobs).where(queued).values(started))
+    manifest = Manifest(row.manifest["paths"], row.manifest["true_labels"])
+    return Lease(_batch(row), token, row.attempts, row.source, manifest)
+
+
+def renew(database: Database, lease: Lease, lease_time: float) -> None:
+    """Move the end of a lease to `lease_time` seconds from now.
+
+    Raises:
+        StaleLease: somebody else took the batch over.
+    """
+    with database.begin() as connection:
+        until = {"lease_until": clock.seconds_from_now(lease_time)}
+        _only_holder(connection.execute(update(_batches).where(_held(lease)).values(until)).rowcount, lease)
+
+
+def release(database: Database, lease: Lease, error: str) -> None:
+    """Give an unfinished batch back, so that the sweep sends it again at once; a stale lease is left alone."""
+    free = {"state": BatchState.QUEUED.value, "lease_token": None, "lease_until": None, "error": error}
+    with database.begin() as connection:
+        connection.execute(update(_batches).where(_held(lease)).values(free))
+
+
+def finish(database: Database, lease: Lease, outcome: Outcome) -> None:
+    """Record everything about a batch in one transaction, and close the job with its last batch.
+
+    Raises:
+        StaleLease: somebody else took the batch over; nothing was written.
+    """
+    values = {
+        "state": BatchState.DONE.value,
+        "timings": dict(outcome.timings),
+        "finished_at": clock.now(),
+        **_counts(outcome),
+        **_NO_LEASE,
+    }
+    batch = lease.batch
+    with database.begin() as connection:
+        _only_holder(connection.execute(update(_batches).where(_held(lease)).values(values)).rowcount, lease)
+        _insert_outcome(connection, batch.id, outcome)
+        job_ledger.close_if_over(connection, batch.job_id)
+
+
+def of_job(database: Database, job_id: int) -> list[Batch]:
+    """The job's batches, in order."""
+    with database.read() as connection:
+        rows = connection.execute(_select_batches(_batches.c.job_id == job_id).order_by(_batches.c.sequence))
+        return [_batch(row) for row in rows]
+
+
+def to_send_again(database: Database, in_queue: Collection[int], resend_after: float) -> list[Batch]:
+    """Queued batches that Redis does not hold, and mark them as sent: of two sweeps, one gets each batch.
+
+    Args:
+        in_queue: ids of the batches whose message Redis still holds.
+        resend_after: seconds since the last sending before a batch counts as lost.
+    """
+    overdue = and_(
+        _batches.c.state == BatchState.QUEUED.value, _batches.c.sent_at < clock.seconds_from_now(-resend_after)
+    )
+    with database.begin() as connection:
+        waiting = connection.execute(_select_batches(overdue).order_by(_batches.c.id))
+        lost = [row for row in waiting if row.id not in in_queue]
+        return [_batch(row) for row in lost if _mark_sent(connection, row.id, overdue)]
+
+
+def take_back_overdue(database: Database, max_attempts: int) -> list[int]:
+    """Queue every batch whose lease ran out and that may be tried again; returns their ids."""
+    again = and_(_lease_ran_out(), _batches.c.attempts < max_attempts)
+    queued = {"state": BatchState.QUEUED.value, "error": "its worker did not finish in time", **_NO_LEASE}
+    with database.begin() as connection:
+        taken = connection.scalars(update(_batches).where(again).values(queued).returning(_batches.c.id)).all()
+    return list(taken)
+
+
+def quarantine_exhausted(database: Database, max_attempts: int) -> list[int]:
+    """Give up every batch that was tried too often: each image gets a row that says so; returns the batches' ids."""
+    unowned = or_(_batches.c.state == BatchState.QUEUED.value, _lease_ran_out())
+    exhausted = and_(unowned, _batches.c.attempts >= max_attempts)
+    with database.begin() as connection:
+        # In the order of the jobs, which are locked one after the other, or two sweeps wait for each other.
+        chosen = _select_batches(exhausted, with_manifest=True).order_by(_batches.c.job_id, _batches.c.id)
+        rows = connection.execute(chosen.with_for_update(of=_batches)).all()
+        for row in rows:
+            _quarantine(connection, row)
+            job_ledger.close_if_over(connection, row.job_id)
+    return [row.id for row in rows]
+
+
+_NO_LEASE: Mapping[str, None] = {"lease_token": None, "lease_until": None}
+
+
+def _lease_ran_out() -> ColumnElement[bool]:
+    return and_(_batches.c.state == BatchState.LEASED.value, _batches.c.lease_until < clock.now())
+
+
+def _held(lease: Lease) -> ColumnElement[bool]:
+    return and_(_batches.c.id == lease.batch.id, _batches.c.lease_token == lease.token)
+
+
+def _only_holder(rows: int, lease: Lease) -> None:
+    if rows != 1:
+        raise StaleLease(f"Batch {lease.batch.id} was taken over by another worker; nothing was written.")
+
+
+def _mark_sent(connection: Connection, batch_id: int, condition: ColumnElement[bool]) -> bool:
+    chosen = update(_batches).where(_batches.c.id == batch_id, condition).values(sent_at=clock.now())
+    return connection.execute(chosen).rowcount == 1
+
+
+def _counts(outcome: Outcome) -> dict[str, int]:
+    labelled = [prediction for prediction in outcome.predictions if prediction.true_label is not None]
+    return {
+        "scored": len(outcome.predictions),
+        "rejected": len(outcome.rejections),
+        "labelled": len(labelled),
+        "correct": sum(prediction.label == prediction.true_label for prediction in labelled),
+    }
+
+
+def _insert_outcome(connection: Connection, batch_id: int, outcome: Outcome) -> None:
+    predictions = [
+        {
+            "batch_id": batch_id,
+            "position": prediction.position,
+            "path": prediction.path,
+            "sha256": prediction.sha256,
+            "label": prediction.label,
+            "confidence": prediction.confidence,
+            "margin": prediction.margin,
+            "verdict": prediction.verdict.value,
+            "true_label": prediction.true_label,
+        }
+        for prediction in outcome.predictions
+    ]
+    if predictions:
+        connection.execute(insert(tables.predictions), predictions)
+    _insert_rejections(connection, batch_id, outcome.rejections)
+    _insert_confusion(connection, batch_id, outcome.confusion)
+
+
+def _insert_rejections(connection: Connection, batch_id: int, rejections: Sequence[Rejection]) -> None:
+    rows = [
+        {
+            "batch_id": batch_id,
+            "position": rejection.position,
+            "path": rejection.path,
+            "reason": rejection.reason.value,
+            "message": rejection.message,
+            "true_label": rejection.true_label,
+        }
+        for rejection in rejections
+    ]
+    if rows:
+        connection.execute(insert(tables.rejections), rows)
+
+
+def _insert_confusion(connection: Connection, batch_id: int, cells: Sequence[Cell]) -> None:
+    rows = [
+        {"batch_id": batch_id, "actual": cell.actual, "predicted": cell.predicted, "count": cell.count}
+        for cell in cells
+    ]
+    if rows:
+        connection.execute(insert(tables.confusion), rows)
+
+
+def _quarantine(connection: Connection, row: Row[Any]) -> None:
+    manifest = Manifest(row.manifest["paths"], row.manifest["true_labels"])
+    why = f"its batch was given up after {row.attempts} attempts: {row.error or 'its worker did not finish in time'}"
+    rejections = [
+        Rejection(position, path, Reason.QUARANTINED, why, manifest.true_label(position))
+        for position, path in enumerate(manifest.paths)
+    ]
+    unread = Counter(rejection.true_label for rejection in rejections if rejection.true_label is not None)
+    _insert_rejections(connection, row.id, rejections)
+    _insert_confusion(connection, row.id, [Cell(actual, None, count) for actual, count in unread.items()])
+    values = {"state": BatchState.QUARANTINED.value, "quarantined": row.size, "finished_at": clock.now(), **_NO_LEASE}
+    connection.execute(update(_batches).where(_batches.c.id == row.id).values(values))
+
+
+def _select_batches(condition: ColumnElement[bool], *, with_manifest: bool = False) -> Select[Any]:
+    columns: list[Any] = [column for column in _batches.c if column.name != "manifest"]
+    if with_manifest:
+        columns.append(_batches.c.manifest)
+    of_job = (_jobs.c.name.label("job_name"), _jobs.c.batch_count, _jobs.c.queue, _jobs.c.model_id, _jobs.c.source)
+    return select(*columns, *of_job).join(_jobs, _jobs.c.id == _batches.c.job_id).where(condition)
+
+
+def _batch(row: Row[Any]) -> Batch:
+    return Batch(
+        id=row.id,
+        job_id=row.job_id,
+        job_name=row.job_name,
+        sequence=row.sequence,
+        of=row.batch_count,
+        queue=QueueName(row.queue),
+        size=row.size,
+        model_id=row.model_id,
+    )

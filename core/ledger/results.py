@@ -1,0 +1,129 @@
+"""What was found out: predictions and rejections in the folder's order, and confusion matrices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, column, func, literal, null, select, table, type_coerce, union_all
+
+from core import tables
+from core.database import Database
+from core.vocabulary import Cell, Reason, Verdict
+
+#: Views of the migrations, for this module's own reading.
+_job_confusion = table("job_confusion", column("job_id"), column("actual"), column("predicted"), column("count"))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One image of a job, scored or rejected."""
+
+    path: str
+    #: `scored` or `rejected`.
+    status: str
+    label: int | None = None
+    confidence: float | None = None
+    margin: float | None = None
+    verdict: Verdict | None = None
+    true_label: int | None = None
+    #: Why it was rejected: code and sentence.
+    reason: Reason | None = None
+    message: str | None = None
+    #: Of the bytes that were scored, hexadecimal.
+    sha256: str | None = None
+
+
+def of_job(database: Database, job_id: int) -> Iterator[Result]:
+    """Every image of a job that has met its end, in the order of the folder.
+
+    Reads a batch at a time, so that neither the memory nor a lock grows with the job.
+    """
+    chosen = select(tables.batches.c.id).where(tables.batches.c.job_id == job_id).order_by(tables.batches.c.sequence)
+    with database.read() as connection:
+        batch_ids = connection.scalars(chosen).all()
+    for batch_id in batch_ids:
+        with database.read() as connection:
+            rows = connection.execute(_select_results(batch_id)).all()
+        yield from map(_result, rows)
+
+
+def job_confusion(database: Database, job_id: int) -> list[Cell]:
+    """The cells of a job's confusion matrix, summed over its batches; empty where no true label is known."""
+    cells = select(_job_confusion).where(_job_confusion.c.job_id == job_id)
+    with database.read() as connection:
+        return [Cell(actual, predicted, int(count)) for _, actual, predicted, count in connection.execute(cells)]
+
+
+def rejection_counts(database: Database, job_id: int) -> dict[Reason, int]:
+    """How many images of a job were rejected for each reason, the most frequent first."""
+    rejections, batches = tables.rejections, tables.batches
+    images = func.count().label("images")
+    counted = (
+        select(rejections.c.reason, images)
+        .join(batches, batches.c.id == rejections.c.batch_id)
+        .where(batches.c.job_id == job_id)
+        .group_by(rejections.c.reason)
+        .order_by(images.desc(), rejections.c.reason)
+    )
+    with database.read() as connection:
+        return {Reason(row.reason): int(row.images) for row in connection.execute(counted)}
+
+
+def stage_seconds(database: Database, job_id: int) -> dict[str, float]:
+    """Seconds by stage, summed over a job's batches: work of all workers, not time on the clock."""
+    seconds: Counter[str] = Counter()
+    chosen = select(tables.batches.c.timings).where(tables.batches.c.job_id == job_id)
+    with database.read() as connection:
+        for timings in connection.scalars(chosen):
+            seconds.update(timings or {})
+    return dict(seconds)
+
+
+def _select_results(batch_id: int) -> Select[Any]:
+    scored, rejected = tables.predictions.c, tables.rejections.c
+    predictions = select(
+        scored.position,
+        scored.path,
+        literal("scored").label("status"),
+        scored.label,
+        scored.confidence,
+        scored.margin,
+        scored.verdict,
+        scored.true_label,
+        null().label("reason"),
+        type_coerce(null(), rejected.message.type).label("message"),
+        scored.sha256,
+    ).where(scored.batch_id == batch_id)
+    rejections = select(
+        rejected.position,
+        rejected.path,
+        literal("rejected").label("status"),
+        null().label("label"),
+        null().label("confidence"),
+        null().label("margin"),
+        null().label("verdict"),
+        rejected.true_label,
+        rejected.reason,
+        rejected.message,
+        null().label("sha256"),
+    ).where(rejected.batch_id == batch_id)
+    both = union_all(predictions, rejections).subquery()
+    return select(both).order_by(both.c.position)
+
+
+def _result(row: Row[Any]) -> Result:
+    return Result(
+        path=row.path,
+        status=row.status,
+        label=row.label,
+        confidence=row.confidence,
+        margin=row.margin,
+        verdict=Verdict(row.verdict) if row.verdict is not None else None,
+        true_label=row.true_label,
+        reason=Reason(row.reason) if row.reason is not None else None,
+        message=row.message,
+        sha256=row.sha256,
+    )

@@ -1,0 +1,208 @@
+"""Every setting, its default and its unit; read from `DIGITLINE_*` variables, once per process."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import SettingsError
+
+PREFIX = "DIGITLINE_"
+
+#: Longest path of a unix socket that every platform takes (104 bytes on macOS, 108 on Linux, one for the NUL).
+_SOCKET_PATH_LIMIT = 103
+
+
+class Settings(BaseSettings):
+    """What may be set, by environment variable: `batch_size` is `DIGITLINE_BATCH_SIZE`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    #: Folder of the line's whole state: inbox, claimed, done, failed, database, logs, embedded Redis.
+    home: Path = Path("digitline-home")
+    #: SQLAlchemy URL of the ledger; default: SQLite in the home.
+    database_url: SecretStr | None = None
+    #: Celery URL of Redis; default: the embedded server's socket.
+    broker_url: SecretStr | None = None
+    #: Prefix of every key in Redis, so that one server may be shared.
+    key_prefix: str = "digitline:"
+
+    #: Folder that is watched; default: `inbox` in the home.
+    inbox: Path | None = None
+    #: Seconds between two looks at the inbox where no event announces a change.
+    scan_interval: float = Field(2.0, gt=0)
+    #: Seconds that a drop must lie still before it is claimed.
+    settle_time: float = Field(1.5, ge=0)
+
+    #: Images in one batch.
+    batch_size: int = Field(256, ge=1, le=4096)
+    #: Jobs of up to this many images go to the queue `express`.
+    express_limit: int = Field(256, ge=1)
+    #: Folder of the model that scores; default: the shipped one.
+    model: Path | None = None
+    #: Confidence under which the verdict is `uncertain`, 0 to 1.
+    uncertain_below: float = Field(0.8, ge=0, le=1)
+    #: Images with more pixels than this are rejected before they are decoded.
+    max_pixels: int = Field(100_000_000, ge=784)
+    #: Files of more bytes than this are rejected before they are read.
+    max_bytes: int = Field(64 * 1024 * 1024, ge=1)
+
+    #: Worker processes; default: one per core this process may use.
+    concurrency: int | None = Field(None, ge=1)
+    #: Seconds a batch may take before another worker may take it over; renewed while it is worked on.
+    lease_time: float = Field(60.0, gt=0)
+    #: Attempts at a batch before its images are quarantined.
+    max_attempts: int = Field(3, ge=1)
+    #: Seconds between two sweeps.
+    sweep_interval: float = Field(5.0, gt=0)
+    #: Seconds after sending before a batch that is not in Redis any more counts as lost.
+    resend_after: float = Field(10.0, gt=0)
+    #: Seconds Redis waits for an acknowledgement before it delivers a message again; far above the longest batch.
+    visibility_timeout: int = Field(3600, ge=1)
+    #: Seconds a batch may run before it is interrupted; the child is killed a quarter later.
+    soft_time_limit: int = Field(600, ge=1)
+    #: Seconds a process gets to finish on SIGTERM.
+    grace_time: int = Field(20, ge=1)
+
+    #: Address Flower listens on.
+    flower_address: str = "127.0.0.1"
+    #: Port Flower listens on.
+    flower_port: int = Field(5555, ge=0, le=65535)
+    #: `user:password` for Flower; required where it listens beyond loopback.
+    flower_auth: SecretStr | None = None
+
+    #: Folder of the four MNIST IDX files; default: Keras downloads them.
+    data: Path | None = None
+    #: For fault tests: `point:/path/of/marker` kills the process that first reaches this point.
+    crash_at: str | None = None
+    #: Lowest level that is logged.
+    log_level: str = "INFO"
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        levels = ("DEBUG", "INFO", "WARNING", "ERROR")
+        if value.upper() not in levels:
+            raise ValueError(f"must be one of {', '.join(levels)}")
+        return value.upper()
+
+    @property
+    def home_folder(self) -> Path:
+        """The home as an absolute path."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def inbox_folder(self) -> Path:
+        """Where people drop images."""
+        return (self.inbox or self.home_folder / "inbox").expanduser().absolute()
+
+    @property
+    def claimed_folder(self) -> Path:
+        """Where claimed drops lie while they are scored; one file system with the inbox, so that a claim is a rename."""
+        return self._beside_the_inbox("claimed")
+
+    @property
+    def done_folder(self) -> Path:
+        """Where scored drops are filed."""
+        return self._beside_the_inbox("done")
+
+    @property
+    def failed_folder(self) -> Path:
+        """Where drops are filed of which not one image was scored."""
+        return self._beside_the_inbox("failed")
+
+    @property
+    def logs_folder(self) -> Path:
+        """Where every process writes its log."""
+        return self.home_folder / "logs"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the `digitline up` of this home."""
+        return self.home_folder / "up.lock"
+
+    @property
+    def heartbeat_file(self) -> Path:
+        """Touched by the scheduler at every turn of its loop."""
+        return self.home_folder / "scheduler.alive"
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home_folder / 'digitline.sqlite'}"
+
+    @property
+    def socket(self) -> Path:
+        """Unix socket of the embedded Redis-compatible server.
+
+        In the home, or where that path is too long for a socket, in a private folder named after it.
+        """
+        inside = self.home_folder / "redis" / "redis.sock"
+        if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.home_folder)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"digitline-{os.getuid()}-{digest}" / "redis.sock"
+
+    @property
+    def embedded_queue(self) -> bool:
+        """True where no Redis is named, so that the line brings its own."""
+        return self.broker_url is None
+
+    @property
+    def broker(self) -> str:
+        """Celery URL of Redis."""
+        if self.broker_url is not None:
+            return self.broker_url.get_secret_value()
+        return f"redis+socket://{self.socket}"
+
+    @property
+    def processes(self) -> int:
+        """Worker processes on this host."""
+        return (
+            self.concurrency or len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+
+    def _beside_the_inbox(self, name: str) -> Path:
+        return self.inbox_folder.parent / name
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux: the cores this process may use, not all the host has
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            mend = f"Did you mean {near[0]}?" if near else f"The settings are: {', '.join(sorted(known))}."
+            raise SettingsError(f"There is no setting {name}.", mend=mend)
+
+
+@cache
+def get_settings() -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        SettingsError: a `DIGITLINE_` variable is unknown or its value makes no sense.
+    """
+    _refuse_unknown_variables()
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]  # the input may be a secret
+        name = f"{PREFIX}{'.'.join(map(str, first['loc'])).upper()}"
+        raise SettingsError(f"{name} makes no sense: {first['msg']}.") from error

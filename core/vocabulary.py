@@ -1,0 +1,288 @@
+"""The words of Digitline as frozen values: job, batch, prediction, rejection, confusion matrix, model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+#: The classes Digitline tells apart: the decimal digits.
+DIGITS = 10
+
+
+class JobState(StrEnum):
+    """Where a job stands.
+
+    queued --> running --> done
+      |           |-----> failed      (ended, and not one image was scored)
+      +-----------+-----> cancelled
+      ^                     |
+      +------- retry -------+         (from any end, if something is left to score)
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """True once nothing more will be scored for the job."""
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class BatchState(StrEnum):
+    """Where a batch stands.
+
+        queued --> leased --> done
+           ^         |------> queued       (released, or the lease ran out)
+           |         +------> quarantined  (its workers died too often)
+           +-- cancelled <-- queued | leased
+    A retry of the job takes quarantined and cancelled batches back to queued.
+    """
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    DONE = "done"
+    QUARANTINED = "quarantined"
+    CANCELLED = "cancelled"
+
+
+class Trigger(StrEnum):
+    """Who asked for a job."""
+
+    INBOX = "inbox"
+    SCRIPT = "script"
+    CLI = "cli"
+    SCHEDULE = "schedule"
+
+
+class Verdict(StrEnum):
+    """What a scored image is taken for."""
+
+    DIGIT = "digit"
+    UNCERTAIN = "uncertain"
+
+
+class Reason(StrEnum):
+    """Why an image was not scored."""
+
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED = "unsupported"
+    TRUNCATED = "truncated"
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    BLANK = "blank"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    OUTSIDE = "outside"
+    QUARANTINED = "quarantined"
+
+
+class Labels(StrEnum):
+    """Where true labels come from."""
+
+    AUTO = "auto"
+    FOLDERS = "folders"
+    CSV = "csv"
+    NONE = "none"
+
+
+class QueueName(StrEnum):
+    """The queue a batch waits in; a small job must not wait behind a large one."""
+
+    EXPRESS = "express"
+    BULK = "bulk"
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The balance of a job, in images: found = scored + rejected + quarantined + open."""
+
+    found: int
+    scored: int
+    rejected: int
+    quarantined: int
+
+    @property
+    def open(self) -> int:
+        """Images that have not met their end yet; in a cancelled job they never will."""
+        return self.found - self.scored - self.rejected - self.quarantined
+
+    @property
+    def balanced(self) -> bool:
+        """True when every image found has met its end."""
+        return self.open == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The images of one batch, by position.
+
+    Attributes:
+        paths: relative to the job's folder, `/` between the parts; bytes that are no UTF-8 as surrogate escapes.
+        true_labels: one per path, None where unknown; None as a whole where no label is known.
+    """
+
+    paths: Sequence[str]
+    true_labels: Sequence[int | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def true_label(self, position: int) -> int | None:
+        """The true label of the image at `position`, if known."""
+        return self.true_labels[position] if self.true_labels is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job that is not in the ledger yet."""
+
+    name: str
+    #: URL of the folder the images lie in.
+    source: str
+    manifests: Sequence[Manifest]
+    queue: QueueName
+    triggered_by: Trigger
+    labels: Labels = Labels.AUTO
+    #: Name of the folder under `claimed/` that holds the images, for a job of the inbox.
+    claim: str | None = None
+
+    @property
+    def found(self) -> int:
+        """Number of images."""
+        return sum(map(len, self.manifests))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A folder to score."""
+
+    id: int
+    name: str
+    #: URL of the folder the images lie in.
+    source: str
+    state: JobState
+    queue: QueueName
+    triggered_by: Trigger
+    accounts: Accounts
+    #: Number of batches.
+    batches: int
+    model: str
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    #: Images with a known true label among the scored, and how many of them were read right.
+    labelled: int = 0
+    correct: int = 0
+    #: Why the job failed, one sentence.
+    error: str | None = None
+    #: Name of the folder under `claimed/` that an inbox job owns until it is filed away.
+    claim: str | None = None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right labels among the scored images whose true label is known."""
+        return self.correct / self.labelled if self.labelled else None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The unit of work."""
+
+    id: int
+    job_id: int
+    job_name: str
+    #: 1 for the job's first batch.
+    sequence: int
+    #: Number of batches in the job.
+    of: int
+    queue: QueueName
+    #: Number of images.
+    size: int
+    #: The model the job is pinned to.
+    model_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one worker to record one batch, until somebody else takes it over."""
+
+    batch: Batch
+    token: str
+    attempt: int
+    #: URL of the folder the images lie in.
+    source: str
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One scored image."""
+
+    position: int
+    path: str
+    sha256: str
+    label: int
+    #: Calibrated probability of `label`, 0 to 1.
+    confidence: float
+    #: Calibrated probability of `label` less that of the runner-up, 0 to 1.
+    margin: float
+    verdict: Verdict
+    true_label: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One image that could not be scored."""
+
+    position: int
+    path: str
+    reason: Reason
+    #: The reason in a plain sentence.
+    message: str
+    true_label: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a confusion matrix."""
+
+    actual: int
+    #: None: the image was rejected.
+    predicted: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything one attempt at a batch found out."""
+
+    predictions: Sequence[Prediction]
+    rejections: Sequence[Rejection]
+    confusion: Sequence[Cell]
+    #: Seconds by stage: read, preprocess, predict, tally, record.
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        rejected = f", {len(self.rejections)} rejected" if self.rejections else ""
+        return f"{len(self.predictions)} scored{rejected}"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that may score."""
+
+    id: int
+    name: str
+    #: Of the artefact's weights, hexadecimal.
+    sha256: str
+    #: `production`, `challenger` or None.
+    alias: str | None
+    #: Folder of the artefact.
+    location: str
+    card: Mapping[str, object] = field(default_factory=dict)
+    promoted_at: datetime | None = None
