@@ -1,0 +1,127 @@
+"""What a folder holds: its files in stable order, their true labels, and the batches they are cut into; pure."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from core.errors import LabelsError, SourceEmpty, SourceNotFound, SourceUnreadable
+from core.vocabulary import DIGITS, Labels, Manifest
+
+LABELS_FILE = "labels.csv"
+#: A drop is complete at once where this file lies in it.
+READY_FILE = "_READY"
+
+_IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "__macosx", "icon\r", READY_FILE.lower()})
+_IGNORED_SUFFIXES = (".part", ".filepart", ".partial", ".crdownload", ".download", ".tmp", ".temp", ".swp", ".swx", "~")
+_IGNORED_PREFIXES = (".", "~$", "#")
+
+
+def ignored(name: str) -> bool:
+    """True for what is nobody's picture: hidden, temporary and editor files, a system's thumbnails."""
+    lower = name.lower()
+    return lower in _IGNORED_NAMES or lower.startswith(_IGNORED_PREFIXES) or lower.endswith(_IGNORED_SUFFIXES)
+
+
+def list_files(root: Path) -> list[str]:
+    """Every file below a folder that is to be scored, sorted, relative, `/` between the parts.
+
+    Folders are not followed through symbolic links; a link itself is listed, so that it is rejected in plain sight.
+
+    Raises:
+        SourceNotFound: there is no such folder.
+        SourceUnreadable: it, or a folder in it, may not be read; the message names which.
+        SourceEmpty: it holds no file to score.
+    """
+    if not root.exists():
+        raise SourceNotFound(f"There is no folder {root}.", mend="Check the path.")
+    if not root.is_dir():
+        raise SourceNotFound(f"{root} is no folder.", mend="Give the folder that holds the images.")
+    files = sorted(_walk(root, ""))
+    if not files:
+        raise SourceEmpty(f"{root} holds no file to score.", mend="Hidden and temporary files are left alone.")
+    return files
+
+
+def true_labels(root: Path, files: Sequence[str], labels: Labels) -> list[int | None] | None:
+    """The true label of each file, None where unknown; None as a whole where no file has one.
+
+    Args:
+        root: the folder; its own name counts as the class folder of files that lie directly in it.
+        files: as `list_files` gives them.
+        labels: where to look. `auto` takes labels.csv if there is one, else class folders.
+
+    Raises:
+        LabelsError: labels.csv is missing though asked for, or has a line that cannot be right.
+    """
+    if labels is Labels.NONE:
+        return None
+    table = root / LABELS_FILE
+    if labels is Labels.CSV or (labels is Labels.AUTO and table.is_file()):
+        listed = read_labels(table, set(files))
+        found = [listed.get(file) for file in files]
+    else:
+        found = [_class_folder(root.name, file) for file in files]
+    return found if any(label is not None for label in found) else None
+
+
+def read_labels(table: Path, files: set[str]) -> dict[str, int]:
+    """Read a labels.csv: `path,label` a line, a header line allowed.
+
+    Raises:
+        LabelsError: it cannot be read, or a line is wrong; the message names the line.
+    """
+    try:
+        with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+            rows = [(number, row) for number, row in enumerate(csv.reader(lines), start=1) if row]
+    except (OSError, csv.Error) as error:
+        raise LabelsError(f"{table} cannot be read: {error}.") from error
+    if rows and [cell.strip().lower() for cell in rows[0][1][:2]] == ["path", "label"]:
+        rows = rows[1:]
+    found: dict[str, int] = {}
+    for number, row in rows:
+        path, label = _labelled(table, number, row, files)
+        if found.setdefault(path, label) != label:
+            raise LabelsError(f"{table}, line {number}: {path!r} has two labels, {found[path]} and {label}.")
+    return found
+
+
+def cut(files: Sequence[str], labels: Sequence[int | None] | None, size: int) -> list[Manifest]:
+    """Cut files into batches of `size`, in order; the last one may be smaller."""
+    starts = range(0, len(files), size)
+    return [Manifest(files[at : at + size], None if labels is None else labels[at : at + size]) for at in starts]
+
+
+def _walk(root: Path, prefix: str) -> Iterator[str]:
+    try:
+        with os.scandir(root / prefix) as found:
+            entries = list(found)
+    except OSError as error:
+        raise SourceUnreadable(
+            f"{root / prefix} cannot be read: {error.strerror}.", mend="Check its rights."
+        ) from error
+    for entry in entries:
+        if ignored(entry.name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, f"{prefix}{entry.name}/")
+        elif prefix or entry.name != LABELS_FILE:
+            yield prefix + entry.name
+
+
+def _class_folder(root_name: str, file: str) -> int | None:
+    folder = file.rsplit("/", 2)[-2] if "/" in file else root_name
+    return int(folder) if len(folder) == 1 and folder in "0123456789" else None
+
+
+def _labelled(table: Path, number: int, row: Sequence[str], files: set[str]) -> tuple[str, int]:
+    if len(row) < 2:
+        raise LabelsError(f"{table}, line {number}: expected path,label, found {','.join(row)!r}.")
+    path, label = row[0].strip().replace("\\", "/").removeprefix("./"), row[1].strip()
+    if path not in files:
+        raise LabelsError(f"{table}, line {number}: there is no file {path!r} in the folder.")
+    if not (label.isascii() and label.isdecimal() and int(label) < DIGITS):
+        raise LabelsError(f"{table}, line {number}: the label {label!r} of {path!r} is no digit from 0 to 9.")
+    return path, int(label)
