@@ -1,0 +1,1 @@
+"""The consumer: a batch goes from bytes to committed rows in one straight line."""

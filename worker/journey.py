@@ -1,0 +1,194 @@
+"""One batch, top to bottom: claim, read, preprocess, predict, tally, record.
+
+This is the file to read for "where does an image go next?".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.images import ImageFolder, decode
+from classifier.predict import Predictor, Scores
+from classifier.preprocess import SIDE, prepare
+from core.crash import crash_point
+from core.database import Database
+from core.errors import ImageRejected, SourceNotFound, StaleLease
+from core.ledger import batches
+from core.settings import Settings
+from core.sources import to_path
+from core.vocabulary import BatchState, Cell, Lease, Manifest, Outcome, Prediction, Rejection, Verdict
+from worker.pulse import Progress, Pulse, Stopwatch
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Journey:
+    """What a worker process needs to score batches: the ledger, the limits and the loaded models."""
+
+    database: Database
+    settings: Settings
+    #: The loaded model of an id of the ledger.
+    predictor: Callable[[int], Predictor]
+    #: Name of the worker, for people to read.
+    worker: str
+
+    def score(self, batch_id: int, progress: Progress) -> str:
+        """Score one batch, from its claim to its committed rows.
+
+        Returns:
+            What happened, in a line that a person reads.
+        """
+        started = time.perf_counter()
+        lease = self.claim(batch_id)
+        if isinstance(lease, BatchState):
+            return f"left alone: the batch is {lease}"
+        try:
+            outcome = self._outcome(lease, progress)
+            self.record(lease, outcome)
+        except StaleLease as error:
+            log.warning("%s", error)
+            return "left alone: another worker took the batch over"
+        except BaseException as error:
+            # Whatever it is, an interrupt included: the batch goes back at once, the attempt stays counted.
+            batches.release(self.database, lease, f"{type(error).__name__}: {error}")
+            raise
+        return f"{outcome}, {time.perf_counter() - started:.2f} s"
+
+    def claim(self, batch_id: int) -> Lease | BatchState:
+        """Take the right to record the batch, or learn what stands in the way."""
+        crash_point("worker.popped")
+        lease = batches.claim(
+            self.database,
+            batch_id,
+            worker=self.worker,
+            lease_time=self.settings.lease_time,
+            max_attempts=self.settings.max_attempts,
+        )
+        crash_point("worker.claimed")
+        return lease
+
+    def _outcome(self, lease: Lease, progress: Progress) -> Outcome:
+        watch = Stopwatch()
+        pulse = Pulse(lambda: self.renew(lease), self.settings.lease_time / 3, progress, lease.batch.size)
+        seen = self.read_and_preprocess(lease, watch, pulse)
+        crash_point("worker.decoded")
+        with watch.stage("predict"):
+            scores = self.predictor(lease.batch.model_id)(seen.digits)
+        crash_point("worker.scored")
+        with watch.stage("tally"):
+            return tally(lease.manifest, seen, scores, self.settings.uncertain_below, watch.seconds)
+
+    def read_and_preprocess(self, lease: Lease, watch: Stopwatch, pulse: Pulse) -> Seen:
+        """Read each file once, hash it, decode it, and bring it to 28x28; one image in memory at a time."""
+        seen = Seen.for_images(len(lease.manifest))
+        with self._folder_of(lease) as folder:
+            for position, path in enumerate(lease.manifest.paths):
+                pulse.beat(position)
+                try:
+                    with watch.stage("read"):
+                        data = folder.read(path)
+                    with watch.stage("preprocess"):
+                        seen.add(position, data, prepare(decode(data, max_pixels=self.settings.max_pixels)))
+                except ImageRejected as error:
+                    seen.refuse(position, error)
+        return seen
+
+    def record(self, lease: Lease, outcome: Outcome) -> None:
+        """Commit predictions, rejections and the confusion matrix, in one transaction.
+
+        Raises:
+            StaleLease: another worker took the batch over; nothing was written.
+        """
+        crash_point("worker.before_commit")
+        batches.finish(self.database, lease, outcome)
+        crash_point("worker.committed")
+
+    def renew(self, lease: Lease) -> None:
+        """Keep the batch while the work on it goes on."""
+        batches.renew(self.database, lease, self.settings.lease_time)
+
+    def _folder_of(self, lease: Lease) -> ImageFolder:
+        root = to_path(lease.source)
+        # Not a hundred missing images, but a share that is not mounted: another attempt may find it.
+        if not root.is_dir():
+            raise SourceNotFound(f"There is no folder {root}.")
+        return ImageFolder(root, max_bytes=self.settings.max_bytes)
+
+
+@dataclass
+class Seen:
+    """What a batch's files hold: digits to predict, and refusals."""
+
+    #: uint8, (n, 28, 28); rows past `len(positions)` are unused.
+    _digits: NDArray[np.uint8]
+    positions: list[int] = field(default_factory=list)
+    #: Of each digit's file, hexadecimal.
+    hashes: list[str] = field(default_factory=list)
+    refusals: dict[int, ImageRejected] = field(default_factory=dict)
+
+    @classmethod
+    def for_images(cls, count: int) -> Seen:
+        """Room for `count` digits."""
+        return cls(np.empty((count, SIDE, SIDE), np.uint8))
+
+    @property
+    def digits(self) -> NDArray[np.uint8]:
+        """The digits in the order of `positions`: uint8, (n, 28, 28), ink bright on 0."""
+        return self._digits[: len(self.positions)]
+
+    def add(self, position: int, data: bytes, digit: NDArray[np.uint8]) -> None:
+        """Keep a digit and the hash of the bytes it was read from."""
+        self._digits[len(self.positions)] = digit
+        self.positions.append(position)
+        self.hashes.append(hashlib.sha256(data).hexdigest())
+
+    def refuse(self, position: int, error: ImageRejected) -> None:
+        """Keep the reason why an image has no digit."""
+        self.refusals[position] = error
+
+
+def tally(manifest: Manifest, seen: Seen, scores: Scores, uncertain_below: float, timings: dict[str, float]) -> Outcome:
+    """Turn scores into rows, and count the batch's confusion matrix from those very rows."""
+    columns = zip(
+        seen.positions,
+        seen.hashes,
+        scores.labels.tolist(),
+        scores.confidences.tolist(),
+        scores.margins.tolist(),
+        strict=True,
+    )
+    predictions = [
+        Prediction(
+            position,
+            manifest.paths[position],
+            sha256,
+            label,
+            confidence,
+            margin,
+            Verdict.UNCERTAIN if confidence < uncertain_below else Verdict.DIGIT,
+            manifest.true_label(position),
+        )
+        for position, sha256, label, confidence, margin in columns
+    ]
+    rejections = [
+        Rejection(position, manifest.paths[position], error.reason, str(error), manifest.true_label(position))
+        for position, error in seen.refusals.items()
+    ]
+    return Outcome(predictions, rejections, count_confusion(predictions, rejections), timings)
+
+
+def count_confusion(predictions: list[Prediction], rejections: list[Rejection]) -> list[Cell]:
+    """The cells of the confusion matrix; an image whose true label is unknown is in none."""
+    scored = ((prediction.true_label, prediction.label) for prediction in predictions)
+    rejected = ((rejection.true_label, None) for rejection in rejections)
+    counted = Counter((*scored, *rejected))
+    return [Cell(actual, predicted, count) for (actual, predicted), count in counted.items() if actual is not None]

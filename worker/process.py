@@ -1,0 +1,123 @@
+"""A worker process: starts the pool, and in each child binds the threads and loads the model once, after the fork."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from celery import signals
+
+from classifier.artifact import read_card
+from core.database import Database
+from core.errors import ArtifactError, DigitlineError
+from core.ledger import models
+from core.queues import get_app
+from core.settings import Settings, get_settings
+from core.vocabulary import Model, QueueName
+
+if TYPE_CHECKING:
+    from classifier.predict import Predictor
+    from worker.journey import Journey
+
+log = logging.getLogger(__name__)
+
+#: One thread each: the pool has a process per core, and threads would fight over the cores.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+
+
+def run(settings: Settings, *, concurrency: int | None = None, queues: str | None = None, name: str = "scorer") -> None:
+    """Run a worker until it is told to stop.
+
+    Args:
+        settings: of this process.
+        concurrency: processes; default: as the settings say.
+        queues: names, comma between them; default: all.
+        name: of the worker, before its host's.
+
+    Raises:
+        RevisionMismatch: the ledger's schema is not this version's.
+        LedgerUnreachable: the database does not answer.
+    """
+    database = Database(settings.database)
+    database.check_revision()
+    database.close()  # no connection may cross the fork
+    _set_environment(settings)
+    arguments = [
+        "worker",
+        f"--hostname={name}@%h",
+        f"--concurrency={concurrency or settings.processes}",
+        f"--queues={queues or ','.join(queue.value for queue in QueueName)}",
+        f"--loglevel={settings.log_level}",
+        "--pool=prefork",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+    get_app().worker_main(arguments)
+
+
+def journey() -> Journey:
+    """The journey of this process, made on its first batch."""
+    return _journey()
+
+
+@signals.worker_process_init.connect
+def _warm_up(**_: Any) -> None:
+    """Load the model in production before the first batch comes."""
+    try:
+        database = Database(get_settings().database)
+        model = models.find(database, models.PRODUCTION)
+        database.close()
+        _journey().predictor(model.id)
+        log.info("model %s is ready", model.name)
+    except Exception as error:
+        # Celery logs and swallows what this hook raises, and the pool would start child after child for nothing.
+        log.critical("no batch can be scored here, so the worker ends: %s", error, exc_info=not _is_ours(error))
+        os.kill(os.getppid(), signal.SIGTERM)
+        raise SystemExit(1) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    return isinstance(error, DigitlineError)
+
+
+@cache
+def _journey() -> Journey:
+    # Imported here, in the child: TensorFlow does not survive a fork, so the pool's parent must never load it.
+    station = importlib.import_module("worker.journey")
+    settings = get_settings()
+    database = Database(settings.database)
+    name = f"{os.uname().nodename}:{os.getpid()}"
+
+    @cache
+    def predictor(model_id: int) -> Predictor:
+        return _load(models.get(database, model_id), settings.batch_size)
+
+    loaded: Journey = station.Journey(database, settings, predictor, name)
+    return loaded
+
+
+def _load(model: Model, batch_size: int) -> Predictor:
+    folder = Path(model.location)
+    if read_card(folder).weights_sha256 != model.sha256:
+        raise ArtifactError(
+            f"{folder} holds another model than {model.name}, which the ledger names.",
+            mend="Put the folder back, or add and promote the model that lies there.",
+        )
+    predict = importlib.import_module("classifier.predict")
+    predict.bind_to_one_thread()
+    predictor: Predictor = predict.Predictor(folder, batch_size=batch_size)
+    return predictor
+
+
+def _set_environment(settings: Settings) -> None:
+    """What the libraries read when they are imported, so before any child does."""
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
+    # TensorFlow's notes on processors and absent GPUs would bury what a person wants to read.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # one process per core, and no GPU is shared among them

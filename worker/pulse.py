@@ -1,0 +1,56 @@
+"""Time within a batch: what each stage took, when to renew the lease, when to tell people how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+#: Tells people how far a batch is: images done, images in all.
+Progress = Callable[[int, int], None]
+
+#: Seconds between two notes to people.
+_NOTE_EVERY = 1.0
+
+
+class Stopwatch:
+    """Sums the seconds of each stage of a batch."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count what runs inside towards a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+class Pulse:
+    """Keeps the lease alive and people informed while a batch is worked on."""
+
+    def __init__(self, renew: Callable[[], None], renew_every: float, progress: Progress, size: int) -> None:
+        """Start counting now.
+
+        Args:
+            renew: renews the lease.
+            renew_every: seconds.
+            progress: tells people.
+            size: images in the batch.
+        """
+        self._renew, self._renew_every = renew, renew_every
+        self._progress, self._size = progress, size
+        self._renewed = self._told = time.monotonic()
+
+    def beat(self, done: int) -> None:
+        """Called before each image, so it must cost next to nothing."""
+        now = time.monotonic()
+        if now - self._renewed > self._renew_every:
+            self._renew()
+            self._renewed = now
+        if now - self._told > _NOTE_EVERY:
+            self._progress(done, self._size)
+            self._told = now

@@ -1,0 +1,30 @@
+"""The Celery task around the journey; imported by the pool's parent too, so it imports neither TensorFlow nor OpenCV."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.queues import SCORE_BATCH, get_app
+from worker import process
+
+app = get_app()
+
+
+@app.task(bind=True, name=SCORE_BATCH, typing=True)
+def score_batch(self: Any, *, batch_id: int) -> str:
+    """Score one batch of images.
+
+    Args:
+        batch_id: of the ledger; a message says nothing else.
+
+    Returns:
+        What happened, in a line that a person reads.
+    """
+    if type(batch_id) is not int:
+        raise TypeError(f"batch_id must be a whole number, not {type(batch_id).__name__}.")
+
+    def tell(done: int, of: int) -> None:
+        # Flower shows these fields of a running task; the line returned at the end takes their place.
+        self.send_event("task-progress", result=f"{done} of {of} images")
+
+    return process.journey().score(batch_id, tell)
