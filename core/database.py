@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from core.errors import LedgerUnreachable, RevisionMismatch
@@ -42,14 +42,17 @@ class Database:
             url: as SQLAlchemy writes it, `sqlite:///...` or `postgresql://...`.
 
         Raises:
-            LedgerUnreachable: the URL is no URL.
+            LedgerUnreachable: the URL is no URL, or that of another kind of database.
         """
         try:
             parsed = make_url(url)
         except ArgumentError as error:
             raise LedgerUnreachable("DIGITLINE_DATABASE_URL is not a database URL.") from error
-        if parsed.drivername == "postgresql":
+        if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            kind = parsed.get_backend_name()
+            raise LedgerUnreachable(f"DIGITLINE_DATABASE_URL names {kind}; a ledger is SQLite or PostgreSQL.")
         self.url = parsed
 
     @property

@@ -83,13 +83,26 @@ class Inspector:
     """Looks into Redis: is it there, how deep are the queues, which batches do they hold."""
 
     def __init__(self, settings: Settings) -> None:
+        """Remember where Redis is.
+
+        Raises:
+            QueueUnreachable: the URL is none of Redis.
+        """
         url = settings.broker.replace("redis+socket://", "unix://", 1)
         self._prefix = settings.key_prefix
-        self._redis = redis.Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=CONNECT_TIMEOUT)
+        timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT, "socket_timeout": CONNECT_TIMEOUT}
+        try:
+            self._redis = redis.Redis.from_url(url, **timeouts)
+        except ValueError:  # which may quote a password
+            raise QueueUnreachable("DIGITLINE_BROKER_URL is not the URL of a Redis.") from None
 
     def ping(self) -> None:
         """Raises QueueUnreachable where Redis does not answer."""
         self._ask(self._redis.ping)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._redis.close()
 
     def depths(self) -> dict[QueueName, int]:
         """Messages that wait, by queue."""
@@ -97,13 +110,10 @@ class Inspector:
 
     def batches(self) -> set[int]:
         """Ids of the batches whose message waits in a queue or is in a worker's hands."""
-        waiting = [message for queue in QueueName for message in self._messages(queue.value)]
-        held = [json.loads(entry)[0] for entry in self._ask(self._redis.hvals, self._key(_UNACKED))]
-        found = (_batch_id(message) for message in (*waiting, *held))
+        waiting = [raw for queue in QueueName for raw in self._ask(self._redis.lrange, self._key(queue.value), 0, -1)]
+        held = self._ask(self._redis.hvals, self._key(_UNACKED))
+        found = (_batch_id(raw) for raw in (*waiting, *held))
         return {batch_id for batch_id in found if batch_id is not None}
-
-    def _messages(self, queue: str) -> list[dict[str, Any]]:
-        return [json.loads(raw) for raw in self._ask(self._redis.lrange, self._key(queue), 0, -1)]
 
     def _key(self, name: str) -> str:
         return self._prefix + name
@@ -115,14 +125,20 @@ class Inspector:
             raise QueueUnreachable(f"Redis does not answer: {error}.") from error
 
 
-def _batch_id(message: dict[str, Any]) -> int | None:
-    """The batch a message is about; None where it is not one of ours."""
-    body = message["body"]
-    if message.get("properties", {}).get("body_encoding") == "base64":
-        body = base64.b64decode(body)
-    _args, kwargs, _embed = json.loads(body)
-    batch_id = kwargs.get("batch_id")
-    return batch_id if isinstance(batch_id, int) else None
+def _batch_id(raw: bytes) -> int | None:
+    """The batch a message is about; None where it is not one of ours, whatever else it is."""
+    try:
+        message = json.loads(raw)
+        if isinstance(message, list):  # as kombu keeps one that a worker holds: message, exchange, routing key
+            message = message[0]
+        body = message["body"]
+        if message["properties"]["body_encoding"] == "base64":
+            body = base64.b64decode(body)
+        _args, kwargs, _embed = json.loads(body)
+        batch_id = kwargs["batch_id"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    return batch_id if type(batch_id) is int else None
 
 
 def _delivery() -> dict[str, Any]:

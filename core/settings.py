@@ -23,7 +23,8 @@ _SOCKET_PATH_LIMIT = 103
 class Settings(BaseSettings):
     """What may be set, by environment variable: `batch_size` is `DIGITLINE_BATCH_SIZE`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    # An empty variable counts as none: `DIGITLINE_BROKER_URL=${BROKER_URL:-}` is how Compose files leave one out.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
     #: Folder of the line's whole state: inbox, claimed, done, failed, database, logs, embedded Redis.
     home: Path = Path("digitline-home")
@@ -80,8 +81,8 @@ class Settings(BaseSettings):
 
     #: Folder of the four MNIST IDX files; default: Keras downloads them.
     data: Path | None = None
-    #: For fault tests: `point:/path/of/marker` kills the process that first reaches this point.
-    crash_at: str | None = None
+    #: For fault tests: folder in which a file named after a crash point kills the next process that gets there.
+    crash_points: Path | None = None
     #: Lowest level that is logged.
     log_level: str = "INFO"
 
@@ -167,11 +168,7 @@ class Settings(BaseSettings):
     @property
     def processes(self) -> int:
         """Worker processes on this host."""
-        return (
-            self.concurrency or len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+        return self.concurrency or _cores()
 
     def _beside_the_inbox(self, name: str) -> Path:
         return self.inbox_folder.parent / name
@@ -184,11 +181,12 @@ def _cores() -> int:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known = {name.upper() for name in Settings.model_fields}
     for name in os.environ:
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            mend = f"Did you mean {near[0]}?" if near else f"The settings are: {', '.join(sorted(known))}."
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+            every = ", ".join(f"{PREFIX}{setting}" for setting in sorted(known))
+            mend = f"Did you mean {PREFIX}{near[0]}?" if near else f"The settings are: {every}."
             raise SettingsError(f"There is no setting {name}.", mend=mend)
 
 

@@ -39,6 +39,12 @@ class Line:
         """
         return cls(settings, Database(settings.database), make_app(settings), Inspector(settings))
 
+    def close(self) -> None:
+        """Let go of every connection; the line can still be used, and connects anew."""
+        self.database.close()
+        self.app.close()
+        self.inspector.close()
+
 
 def submit(
     line: Line,

@@ -60,11 +60,6 @@ def run(settings: Settings, *, concurrency: int | None = None, queues: str | Non
     get_app().worker_main(arguments)
 
 
-def journey() -> Journey:
-    """The journey of this process, made on its first batch."""
-    return _journey()
-
-
 @signals.worker_process_init.connect
 def _warm_up(**_: Any) -> None:
     """Load the model in production before the first batch comes."""
@@ -72,7 +67,7 @@ def _warm_up(**_: Any) -> None:
         database = Database(get_settings().database)
         model = models.find(database, models.PRODUCTION)
         database.close()
-        _journey().predictor(model.id)
+        journey().predictor(model.id)
         log.info("model %s is ready", model.name)
     except Exception as error:
         # Celery logs and swallows what this hook raises, and the pool would start child after child for nothing.
@@ -86,9 +81,11 @@ def _is_ours(error: Exception) -> bool:
 
 
 @cache
-def _journey() -> Journey:
+def journey() -> Journey:
+    """The journey of this process, made once."""
     # Imported here, in the child: TensorFlow does not survive a fork, so the pool's parent must never load it.
     station = importlib.import_module("worker.journey")
+    importlib.import_module("classifier.predict").bind_to_one_thread()
     settings = get_settings()
     database = Database(settings.database)
     name = f"{os.uname().nodename}:{os.getpid()}"
@@ -109,7 +106,6 @@ def _load(model: Model, batch_size: int) -> Predictor:
             mend="Put the folder back, or add and promote the model that lies there.",
         )
     predict = importlib.import_module("classifier.predict")
-    predict.bind_to_one_thread()
     predictor: Predictor = predict.Predictor(folder, batch_size=batch_size)
     return predictor
 

@@ -1,0 +1,23 @@
+"""Flower's settings; every value comes from the same DIGITLINE_* variables as the rest of the line."""
+
+from core.settings import get_settings
+
+_settings = get_settings()
+
+address = _settings.flower_address
+port = _settings.flower_port
+if _settings.flower_auth is not None:
+    basic_auth = [_settings.flower_auth.get_secret_value()]
+
+# What happened outlives a restart of Flower.
+persistent = True
+db = str(_settings.home_folder / "flower")
+state_save_interval = 10_000
+
+max_tasks = 20_000
+natural_time = True
+auto_refresh = True
+tasks_columns = "name,kwargs,state,result,received,started,runtime,worker"
+
+# Without a password everybody on this machine may look, and nobody may stop a worker.
+read_only = _settings.flower_auth is None

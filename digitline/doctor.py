@@ -1,0 +1,109 @@
+"""`digitline doctor`: is everything in order, and if not, what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from classifier.artifact import check_weights, read_card
+from core.database import Database
+from core.errors import DigitlineError, LineError
+from core.ledger import jobs, models
+from core.queues import Inspector
+from core.settings import Settings
+from digitline import health
+from scheduler.inbox import prepare_folders
+from scheduler.producer import Line
+
+#: Bytes of free disk under which the doctor frowns.
+_LITTLE_DISK = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    what: str
+    in_order: bool
+    finding: str
+    #: What to do about it; empty where it is in order.
+    mend: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Check every part of the line; a part that fails keeps no other from being checked."""
+    checks: dict[str, Callable[[Settings], str]] = {
+        "folders": _folders,
+        "disk": _disk,
+        "database": _database,
+        "model": _model,
+        "accounts": _accounts,
+        "redis": _redis,
+        "workers": _workers,
+    }
+    return [_examine(what, check, settings) for what, check in checks.items()]
+
+
+def _examine(what: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(what, True, check(settings))
+    except DigitlineError as error:
+        return Finding(what, False, str(error), error.mend)
+
+
+def _folders(settings: Settings) -> str:
+    prepare_folders(settings)
+    for folder in (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder):
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise LineError(f"{folder} cannot be written.", mend="Give this user the right to write there.")
+    return f"inbox {settings.inbox_folder}"
+
+
+def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(settings.inbox_folder).free
+    if free < _LITTLE_DISK:
+        raise LineError(f"Only {free / 1e9:.1f} GB are free.", mend="Make room: old folders in done/, old logs.")
+    return f"{free / 1e9:.0f} GB free"
+
+
+def _database(settings: Settings) -> str:
+    database = Database(settings.database)
+    database.check_revision()
+    return database.url.render_as_string(hide_password=True)
+
+
+def _model(settings: Settings) -> str:
+    database = Database(settings.database)
+    database.check_revision()
+    model = models.find(database, models.PRODUCTION)
+    folder = Path(model.location)
+    check_weights(folder, read_card(folder))
+    return f"{model.name} in {folder}"
+
+
+def _accounts(settings: Settings) -> str:
+    database = Database(settings.database)
+    database.check_revision()
+    unbalanced = jobs.ended_unbalanced(database)
+    if unbalanced:
+        names = ", ".join(str(job.id) for job in unbalanced)
+        raise LineError(f"Jobs ended though their accounts do not balance: {names}.", mend="Run `digitline retry JOB`.")
+    return "every job that ended balances"
+
+
+def _redis(settings: Settings) -> str:
+    inspector = Inspector(settings)
+    inspector.ping()
+    return ", ".join(f"{depth} waiting in {queue}" for queue, depth in inspector.depths().items())
+
+
+def _workers(settings: Settings) -> str:
+    pulse = health.feel(Line.open(settings))
+    if pulse.problem is not None:
+        raise LineError(pulse.problem)
+    if not pulse.workers:
+        raise LineError("No worker answers.", mend="Start the line with `digitline up`, or `digitline worker`.")
+    return ", ".join(worker.name for worker in pulse.workers)

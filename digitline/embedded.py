@@ -1,0 +1,215 @@
+"""`digitline up`: the whole line on one machine, with nothing installed: Redis, scheduler, workers, Flower."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from honcho.manager import Manager
+from honcho.printer import Message, Printer
+
+from core.errors import LineError
+from core.settings import Settings
+from digitline import lifeline, redis_server
+from digitline.setup import prepare_ledger
+from scheduler.inbox import prepare_folders
+
+#: Ports tried for Flower from the one that is set on.
+_PORTS = 20
+#: ANSI colour of Redis' lines; honcho deals out the others.
+_REDIS_COLOUR = "35"
+
+
+def up(settings: Settings, *, flower: bool = True) -> int:
+    """Run the line until Ctrl-C or SIGTERM, or until one of its processes ends by itself.
+
+    Returns:
+        Exit code: 0 where it was stopped, 1 where a process of it died.
+
+    Raises:
+        LineError: it runs already in this home, or cannot start.
+        LedgerUnreachable, QueueUnreachable, SettingsError: as they say.
+    """
+    prepare_folders(settings)
+    settings.logs_folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(settings))
+        prepare_ledger(settings)
+        printer = stack.enter_context(LoggingPrinter.writing_to(settings.logs_folder))
+        line = Line(settings, printer)
+        if settings.embedded_queue:
+            line.listen_to(stack.enter_context(redis_server.running(settings)))
+        port = free_port(settings.flower_address, settings.flower_port) if flower else None
+        line.add("scheduler", ["scheduler"])
+        line.add("worker", ["worker"])
+        if port is not None:
+            line.add("flower", ["flower", "--port", str(port)])
+        print(_welcome(settings, port), flush=True)
+        line.loop()
+        line.stopping = True
+        return line.exit_code
+
+
+class Line(Manager):  # type: ignore[misc]  # honcho has no types
+    """Honcho's manager, which gives each process the grace time and spares the children of the workers."""
+
+    def __init__(self, settings: Settings, printer: Printer) -> None:
+        super().__init__(printer)
+        self._grace_time = settings.grace_time
+        self._deadline: float | None = None
+        #: True once an end of Redis is no surprise.
+        self.stopping = False
+        self.redis_died = False
+
+    def add(self, name: str, verb: list[str]) -> None:
+        """Add a process: a verb of `digitline`."""
+        # exec: honcho starts a shell, and a signal must reach the process itself.
+        command = "exec " + shlex.join([sys.executable, "-m", "digitline", *verb])
+        self.add_process(name, command, env={**os.environ, lifeline.VARIABLE: str(os.getpid())})
+
+    def listen_to(self, redis: subprocess.Popen[bytes]) -> None:
+        """Show the lines of Redis among the others, and end the line if Redis ends."""
+        threading.Thread(target=self._relay, args=(redis.stdout,), name="redis", daemon=True).start()
+
+    def terminate(self) -> None:
+        """Ask every process to finish what it does; within the grace time."""
+        if self._deadline is not None:
+            return
+        self._deadline = time.monotonic() + self._grace_time
+        self._terminating = True
+        for process in self._processes.values():
+            # Not the group, as honcho would: a signal to the pool's children would tear their batches in two.
+            if "pid" in process and "returncode" not in process:
+                _signal(process["pid"], signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill what is left once the grace time is over; honcho asks for it sooner."""
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            super().kill()
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the line was stopped, 1 where a process of it died."""
+        stopped_by_hand = self.returncode in (130, 143)
+        return 0 if stopped_by_hand and not self.redis_died else 1
+
+    def _relay(self, lines: IO[bytes]) -> None:
+        for text in lines:
+            self.events.put(Message("line", text, datetime.now(), "redis", _REDIS_COLOUR))
+        if not self.stopping:
+            self.redis_died = True
+            self.terminate()
+
+
+class LoggingPrinter(Printer):  # type: ignore[misc]  # honcho has no types
+    """Prints each line under its process's name, and appends it to that process's log."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(sys.stdout)
+        self._folder = folder
+        self._files: dict[str, IO[str]] = {}
+
+    @classmethod
+    @contextmanager
+    def writing_to(cls, folder: Path) -> Iterator[LoggingPrinter]:
+        """A printer whose files are closed at the end."""
+        printer = cls(folder)
+        try:
+            yield printer
+        finally:
+            for file in printer._files.values():
+                file.close()
+
+    def write(self, message: Any) -> None:
+        """Print and log one message of honcho's."""
+        super().write(message)
+        if message.name not in self._files:
+            self._files[message.name] = (self._folder / f"{message.name}.log").open("a", encoding="utf-8", buffering=1)
+        text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
+        self._files[message.name].write(f"{message.time:%Y-%m-%d %H:%M:%S} {text.rstrip()}\n")
+
+
+def free_port(address: str, preferred: int) -> int:
+    """The preferred port, or the next one that nobody listens on.
+
+    Raises:
+        LineError: none of them is free.
+    """
+    for port in range(preferred, preferred + _PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise LineError(f"No port from {preferred} to {preferred + _PORTS - 1} is free for Flower on {address}.")
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Hold the home; a line that is just dying gets its grace time to let go of it."""
+    path = settings.lock_file
+    deadline = time.monotonic() + settings.grace_time + 5
+    with path.open("a+") as lock:
+        while not _locked(lock):
+            lock.seek(0)
+            owner = int(lock.read().strip() or 0)
+            if (owner and lifeline.alive(owner)) or time.monotonic() > deadline:
+                mend = "Stop it first, or set DIGITLINE_HOME to another folder."
+                raise LineError(f"A line runs already in {settings.home_folder} (process {owner}).", mend=mend)
+            time.sleep(0.2)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def running_line(settings: Settings) -> int | None:
+    """The process id of the line that runs in this home, if one does."""
+    try:
+        with settings.lock_file.open("r+") as lock:
+            if _locked(lock):
+                return None
+            return int(lock.read().strip() or 0) or None
+    except FileNotFoundError:
+        return None
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _signal(process_id: int, number: signal.Signals) -> None:
+    try:
+        os.kill(process_id, number)
+    except ProcessLookupError:
+        return  # it ended by itself a moment ago
+
+
+def _welcome(settings: Settings, port: int | None) -> str:
+    flower = "" if port is None else f"\n  Flower   http://{settings.flower_address}:{port}"
+    return (
+        f"Digitline is starting in {settings.home_folder}\n"
+        f"  inbox    {settings.inbox_folder}   drop images or folders here"
+        f"{flower}\n"
+        f"  results  {settings.done_folder}\n"
+        f"Ctrl-C stops it; nothing is lost, and `digitline up` goes on where it was.\n"
+    )

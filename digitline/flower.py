@@ -1,0 +1,39 @@
+"""Flower's process, on this line's queue and with the configuration of deploy/flowerconfig.py."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+
+from core.errors import SettingsError
+from core.queues import get_app
+from core.settings import Settings
+
+CONFIGURATION = Path(__file__).resolve().parent.parent / "deploy" / "flowerconfig.py"
+
+
+def run(settings: Settings, *, port: int | None = None) -> None:
+    """Run Flower until it is told to stop.
+
+    Raises:
+        SettingsError: it would listen beyond loopback without a password.
+    """
+    if settings.flower_auth is None:
+        if not _is_loopback(settings.flower_address):
+            raise SettingsError(
+                f"Flower would listen on {settings.flower_address} without a password.",
+                mend="Set DIGITLINE_FLOWER_AUTH=user:password, or DIGITLINE_FLOWER_ADDRESS=127.0.0.1.",
+            )
+        # Nobody but this machine's users reaches it, and they may use Redis itself.
+        os.environ["FLOWER_UNAUTHENTICATED_API"] = "true"
+    if port is not None:
+        os.environ["DIGITLINE_FLOWER_PORT"] = str(port)
+    get_app().start(["flower", f"--conf={CONFIGURATION}"])
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

@@ -1,0 +1,90 @@
+"""A line of real processes on a Redis and a PostgreSQL of the module's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.database import Database
+from core.ledger import jobs
+from core.settings import Settings
+from core.vocabulary import Job, Trigger
+from digitline.setup import prepare_ledger
+from scheduler.producer import Line, submit
+from tests.processes import LineProcess, running
+from tests.servers import PostgresServer, RedisServer
+from tests.waiting import wait_until
+
+#: Seconds until a job of a fault test is over: lease, sweep, and a worker that loads TensorFlow anew.
+PATIENCE = 120.0
+
+
+@dataclass
+class Stage:
+    """Servers, settings and a worker; each test starts the schedulers it needs."""
+
+    settings: Settings
+    redis: RedisServer
+    worker: LineProcess
+    folder: Path
+    database: Database
+
+    def arm(self, point: str) -> Path:
+        """Let the next process that gets to a crash point die there."""
+        assert self.settings.crash_points is not None
+        armed = self.settings.crash_points / point
+        armed.touch()
+        return armed
+
+    def scheduler(self) -> LineProcess:
+        """Start a scheduler; the caller ends it."""
+        return LineProcess(self.settings, "scheduler", log=self.folder / "scheduler.log")
+
+    def submit(self, folder: Path) -> Job:
+        """Make a job as a script does."""
+        line = Line.open(self.settings)
+        try:
+            return submit(line, folder, triggered_by=Trigger.SCRIPT)
+        finally:
+            line.close()
+
+    def wait(self, job: Job) -> Job:
+        """Wait until a job has ended."""
+        return wait_until(lambda: ended(self.database, job.id), f"job {job.id} ends", PATIENCE)
+
+
+def ended(database: Database, job_id: int) -> Job | None:
+    """The job, once it has ended."""
+    job = jobs.get(database, job_id)
+    return job if job.state.ended else None
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, _shared_postgres: PostgresServer) -> Iterator[Stage]:
+    """A worker on servers of the module's own, with times short enough for faults to pass quickly."""
+    folder = tmp_path_factory.mktemp("stage")
+    (folder / "crash").mkdir()
+    database_url = _shared_postgres.create_database(f"stage_{folder.name.replace('-', '_')}")
+    with RedisServer() as redis:
+        settings = Settings(
+            home=folder / "home",
+            database_url=database_url,
+            broker_url=redis.url,
+            batch_size=20,
+            concurrency=1,
+            lease_time=3.0,
+            resend_after=1.5,
+            sweep_interval=0.5,
+            scan_interval=0.5,
+            settle_time=0.4,
+            crash_points=folder / "crash",
+        )
+        prepare_ledger(settings)
+        with running(settings, "worker", log=folder / "worker.log") as worker:
+            worker.says("is ready")
+            database = Database(database_url)
+            yield Stage(settings, redis, worker, folder, database)
+            database.close()

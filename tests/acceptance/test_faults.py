@@ -1,0 +1,154 @@
+"""What must be survived, shown with real processes: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.ledger import jobs, results
+from core.vocabulary import Job, JobState
+from tests.acceptance.conftest import PATIENCE, Stage, ended
+from tests.digits import digit_folder, files_below
+from tests.oracle import attempts, check_job
+from tests.waiting import wait_until
+
+DIGITS = 50  # 3 batches, the last one with an odd tail
+
+
+@pytest.fixture(scope="module")
+def digits(stage: Stage) -> Path:
+    """A folder of digits, scored once without any fault."""
+    return digit_folder(stage.folder / "digits", DIGITS)
+
+
+@pytest.fixture(scope="module")
+def quiet(stage: Stage, digits: Path) -> dict[str, int | None]:
+    """By path, the label that a run without a fault gives."""
+    job = stage.wait(stage.submit(digits))
+    labels = {result.path: result.label for result in results.of_job(stage.database, job.id)}
+    assert labels.keys() == files_below(digits)
+    return labels
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "point",
+    [
+        "worker.popped",
+        "worker.claimed",
+        "worker.decoded",
+        "worker.scored",
+        "worker.before_commit",
+        "worker.committed",
+    ],
+)
+def test_a_batch_whose_worker_is_killed_is_done_by_its_successor(
+    stage: Stage, digits: Path, quiet: dict[str, int | None], point: str
+) -> None:
+    armed = stage.arm(point)
+    scheduler = stage.scheduler()
+    try:
+        job = stage.wait(stage.submit(digits))
+    finally:
+        scheduler.close()
+    assert not armed.exists()
+    assert job.state is JobState.DONE
+    check_job(stage.database, job.id, quiet)
+    assert max(attempts(stage.database, job.id)) <= 2
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "point",
+    [
+        "inbox.claimed",
+        "producer.planned",
+        "producer.committed",
+        "producer.sending",
+        "filing.described",
+        "filing.moved",
+    ],
+)
+def test_a_drop_whose_scheduler_is_killed_becomes_one_job(
+    stage: Stage, digits: Path, quiet: dict[str, int | None], point: str
+) -> None:
+    name = f"drop-{point}"
+    drop = stage.settings.inbox_folder / name
+    drop.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(digits, drop)
+    armed = stage.arm(point)
+    first = stage.scheduler()
+    try:
+        wait_until(lambda: first.exit_code is not None, f"the scheduler dies at {point}", PATIENCE)
+    finally:
+        first.close()
+    second = stage.scheduler()
+    try:
+        wait_until(lambda: filed_folder(stage, name), f"{name} is filed away", PATIENCE)
+    finally:
+        second.close()
+    assert not armed.exists()
+    (job,) = jobs_named(stage, name)
+    assert job.state is JobState.DONE
+    check_job(stage.database, job.id, quiet)
+    assert files_below(filed_folder(stage, name)) == {*quiet, "predictions.csv", "summary.txt"}
+
+
+@pytest.mark.timeout(300)
+def test_batches_that_redis_forgot_are_sent_again(stage: Stage, digits: Path, quiet: dict[str, int | None]) -> None:
+    job = stage.submit(digits)
+    with stage.redis.client() as client:
+        client.flushall()
+    scheduler = stage.scheduler()
+    try:
+        stage.wait(job)
+    finally:
+        scheduler.close()
+    check_job(stage.database, job.id, quiet)
+
+
+@pytest.mark.timeout(300)
+def test_a_name_that_is_dropped_twice_makes_two_jobs_and_equal_bytes_are_both_scored(
+    stage: Stage, digits: Path, quiet: dict[str, int | None]
+) -> None:
+    inbox = stage.settings.inbox_folder
+    inbox.mkdir(parents=True, exist_ok=True)
+    scheduler = stage.scheduler()
+    try:
+        for times in (1, 2):
+            shutil.copytree(digits, inbox / "again")
+            wait_until(lambda: not (inbox / "again").exists(), "the drop is claimed", PATIENCE)
+            wait_until(lambda times=times: len(jobs_named(stage, "again")) == times, "it is a job", PATIENCE)
+        found = [stage.wait(job) for job in jobs_named(stage, "again")]
+    finally:
+        scheduler.close()
+    for job in found:
+        check_job(stage.database, job.id, quiet)
+
+
+@pytest.mark.timeout(300)
+def test_what_was_dropped_while_the_scheduler_was_down_is_found_at_its_start(
+    stage: Stage, digits: Path, quiet: dict[str, int | None]
+) -> None:
+    shutil.copytree(digits, stage.settings.inbox_folder / "early", dirs_exist_ok=True)
+    scheduler = stage.scheduler()
+    try:
+        (job,) = wait_until(lambda: jobs_named(stage, "early"), "the early drop is a job", PATIENCE)
+        stage.wait(job)
+    finally:
+        scheduler.close()
+    check_job(stage.database, job.id, quiet)
+    assert ended(stage.database, job.id)
+
+
+def jobs_named(stage: Stage, name: str) -> list[Job]:
+    """The jobs of a name."""
+    return [job for job in jobs.newest(stage.database, 100) if job.name == name]
+
+
+def filed_folder(stage: Stage, name: str) -> Path | None:
+    """The folder in done/ that a drop was filed as."""
+    found = list(stage.settings.done_folder.glob(f"*-{name}-*"))
+    return found[0] if found else None
