@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -35,9 +36,13 @@ def list_files(root: Path) -> list[str]:
         SourceUnreadable: it, or a folder in it, may not be read; the message names which.
         SourceEmpty: it holds no file to score.
     """
-    if not root.exists():
-        raise SourceNotFound(f"There is no folder {root}.", mend="Check the path.")
-    if not root.is_dir():
+    try:
+        is_folder = stat.S_ISDIR(root.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceNotFound(f"There is no folder {root}.", mend="Check the path.") from error
+    except OSError as error:
+        raise _unreadable(root, error) from error
+    if not is_folder:
         raise SourceNotFound(f"{root} is no folder.", mend="Give the folder that holds the images.")
     files = sorted(_walk(root, ""))
     if not files:
@@ -109,6 +114,10 @@ def _walk(root: Path, prefix: str) -> Iterator[str]:
             yield from _walk(root, f"{prefix}{entry.name}/")
         elif prefix or entry.name != LABELS_FILE:
             yield prefix + entry.name
+
+
+def _unreadable(folder: Path, error: OSError) -> SourceUnreadable:
+    return SourceUnreadable(f"{folder} cannot be read: {error.strerror}.", mend="Check its rights.")
 
 
 def _class_folder(root_name: str, file: str) -> int | None:

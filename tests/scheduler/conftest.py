@@ -1,0 +1,66 @@
+"""A line on real servers, with a shipped model in its ledger and nobody who scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.ledger import batches, models
+from core.vocabulary import Job, Lease, Outcome, Prediction, Reason, Rejection, Verdict
+from scheduler.producer import Line
+from tests.conftest import MakeSettings
+
+
+@pytest.fixture
+def line(settings: MakeSettings, sqlite_url: str, redis_url: str) -> Iterator[Line]:
+    """A line whose inbox settles at once."""
+    line = Line.open(
+        settings(
+            database_url=sqlite_url,
+            broker_url=redis_url,
+            batch_size=2,
+            settle_time=0.0,
+            resend_after=0.001,
+            express_limit=4,
+        )
+    )
+    models.register(line.database, name="model", sha256="0" * 64, location="/nowhere", card={})
+    yield line
+    line.close()
+
+
+def score(line: Line, job: Job, reject: frozenset[str] = frozenset()) -> None:
+    """Record every open batch of a job as a worker would, all of it read as a 1."""
+    for batch in batches.of_job(line.database, job.id):
+        lease = batches.claim(line.database, batch.id, worker="test", lease_time=60, max_attempts=3)
+        if isinstance(lease, Lease):
+            batches.finish(line.database, lease, outcome(lease, reject))
+
+
+def outcome(lease: Lease, reject: frozenset[str]) -> Outcome:
+    """Predictions for all paths but those to reject."""
+    paths = dict(enumerate(lease.manifest.paths))
+    return Outcome(
+        [
+            Prediction(at, path, "0" * 64, 1, 0.9, 0.8, Verdict.DIGIT, lease.manifest.true_label(at))
+            for at, path in paths.items()
+            if path not in reject
+        ],
+        [
+            Rejection(at, path, Reason.EMPTY, "The file is empty.", lease.manifest.true_label(at))
+            for at, path in paths.items()
+            if path in reject
+        ],
+        [],
+    )
+
+
+def pictures(folder: Path, *names: str) -> Path:
+    """Write files of some bytes; returns the folder."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"picture")
+    return folder
