@@ -54,7 +54,7 @@ def send_batches(app: Celery, batches: Iterable[Batch]) -> int:
                 _send(app, batch, producer)
                 sent += 1
     except (OperationalError, redis.RedisError, OSError) as error:
-        raise QueueUnreachable(f"Redis does not answer: {error}.") from error
+        raise unreachable(error) from error
     return sent
 
 
@@ -122,7 +122,12 @@ class Inspector:
         try:
             return question(*about)
         except (redis.RedisError, OSError) as error:
-            raise QueueUnreachable(f"Redis does not answer: {error}.") from error
+            raise unreachable(error) from error
+
+
+def unreachable(error: Exception) -> QueueUnreachable:
+    """The error that says in our words what a library said in its own."""
+    return QueueUnreachable(f"Redis does not answer: {str(error).rstrip('.')}.")
 
 
 def _batch_id(raw: bytes) -> int | None:

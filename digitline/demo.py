@@ -17,7 +17,7 @@ from core.errors import LedgerError, LineError
 from core.ledger import jobs
 from core.settings import Settings
 from core.vocabulary import Job
-from digitline import embedded, health
+from digitline import embedded
 from digitline.client import JobHandle
 from digitline.pace import images_per_second
 from digitline.report import write_report
@@ -25,6 +25,7 @@ from digitline.samples import write_samples
 from digitline.scoreboard import print_scoreboard
 from scheduler.producer import Line
 from training.evaluate import score_matrix
+from worker.process import READY
 
 #: Seconds the line gets to start; the first start on a machine reads TensorFlow from a cold disk.
 _START_TIME = 180.0
@@ -61,8 +62,9 @@ def demo(settings: Settings, *, images: int, report: Path, as_json: bool) -> int
         print(json.dumps(_as_dict(handle, page)))
     else:
         print_scoreboard(console, handle)
-        console.print(f"\nReport   {page}", soft_wrap=True, highlight=False)
-        console.print(f"Results  digitline results {handle.id}      `digitline up` leaves the line running for you.")
+        console.print(f"\n[bold]Report[/]    {page}", soft_wrap=True, highlight=False)
+        console.print(f"[bold]Images[/]    digitline results {handle.id}", highlight=False)
+        console.print("[bold]Next[/]      `digitline up` leaves the line running for your own folders", highlight=False)
     return 0 if handle.accounts.balanced else 1
 
 
@@ -77,7 +79,7 @@ def _line(settings: Settings, console: Console) -> Iterator[None]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         up = subprocess.Popen(
-            [sys.executable, "-m", "digitline", "up"],
+            [sys.executable, "-P", "-m", "digitline", "up"],
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C ends the demo, which then stops the line in order
@@ -93,9 +95,8 @@ def _line(settings: Settings, console: Console) -> Iterator[None]:
 
 
 def _wait_for_workers(settings: Settings, up: subprocess.Popen[bytes], log: Path) -> None:
-    line = Line.open(settings)
     deadline = time.monotonic() + _START_TIME
-    while not health.feel(line).workers:
+    while log.read_text(errors="replace").count(READY) < settings.processes:
         if up.poll() is not None or time.monotonic() > deadline:
             last = log.read_text(errors="replace").strip().splitlines()[-8:]
             raise LineError("\n  ".join(["The line did not start. It said last:", *last]), mend=f"\nAll of it: {log}")

@@ -75,8 +75,9 @@ class Line(Manager):  # type: ignore[misc]  # honcho has no types
 
     def add(self, name: str, verb: list[str]) -> None:
         """Add a process: a verb of `digitline`."""
+        # -P: a stray module in the folder where `up` was typed must not take a library's place.
         # exec: honcho starts a shell, and a signal must reach the process itself.
-        command = "exec " + shlex.join([sys.executable, "-m", "digitline", *verb])
+        command = "exec " + shlex.join([sys.executable, "-P", "-m", "digitline", *verb])
         self.add_process(name, command, env={**os.environ, lifeline.VARIABLE: str(os.getpid())})
 
     def listen_to(self, redis: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -33,15 +34,13 @@ def _print_scores(console: Console, handle: JobHandle) -> None:
         f"[bold]Accuracy[/]  {scores.accuracy:.4f}   macro precision {scores.macro_precision:.4f}"
         f"   recall {scores.macro_recall:.4f}   F1 {scores.macro_f1:.4f}"
     )
-    table = Table(
-        title="Confusion matrix, summed over the batches: rows actual, columns predicted", title_justify="left"
-    )
-    table.add_column("", style="bold")
+    console.print("\n[bold]Confusion matrix[/], summed over the batches: rows actual, columns predicted")
+    table = Table("", box=box.SIMPLE_HEAD, pad_edge=False)
     for digit in range(DIGITS):
         table.add_column(str(digit), justify="right")
     for actual, row in enumerate(matrix.tolist()):
         cells = (_cell(count, actual == predicted) for predicted, count in enumerate(row))
-        table.add_row(str(actual), *cells)
+        table.add_row(f"[bold]{actual}[/]", *cells)
     console.print(table)
 
 

@@ -102,7 +102,7 @@ def plan(
     manifests = folders.cut(files, folders.true_labels(folder, files, labels), settings.batch_size)
     small = len(files) <= settings.express_limit
     return NewJob(
-        name=name or folder.absolute().name,
+        name=name or folder.resolve().name,
         source=to_url(folder),
         manifests=manifests,
         queue=queue or (QueueName.EXPRESS if small else QueueName.BULK),

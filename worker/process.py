@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: What a child says once it has loaded and warmed the model.
+READY = "is ready to score"
+
 #: One thread each: the pool has a process per core, and threads would fight over the cores.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
@@ -68,7 +71,7 @@ def _warm_up(**_: Any) -> None:
         model = models.find(database, models.PRODUCTION)
         database.close()
         journey().predictor(model.id)
-        log.info("model %s is ready", model.name)
+        log.info("%s %s", model.name, READY)
     except Exception as error:
         # Celery logs and swallows what this hook raises, and the pool would start child after child for nothing.
         log.critical("no batch can be scored here, so the worker ends: %s", error, exc_info=not _is_ours(error))

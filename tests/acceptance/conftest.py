@@ -17,6 +17,7 @@ from scheduler.producer import Line, submit
 from tests.processes import LineProcess, running
 from tests.servers import PostgresServer, RedisServer
 from tests.waiting import wait_until
+from worker.process import READY
 
 #: Seconds until a job of a fault test is over: lease, sweep, and a worker that loads TensorFlow anew.
 PATIENCE = 120.0
@@ -84,7 +85,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, _shared_postgres: PostgresSe
         )
         prepare_ledger(settings)
         with running(settings, "worker", log=folder / "worker.log") as worker:
-            worker.says("is ready")
+            worker.says(READY)
             database = Database(database_url)
             yield Stage(settings, redis, worker, folder, database)
             database.close()

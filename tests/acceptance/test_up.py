@@ -21,6 +21,7 @@ from tests.oracle import check_job
 from tests.processes import LineProcess, members_of_session, processes_naming
 from tests.servers import free_port
 from tests.waiting import wait_until
+from worker.process import READY
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -45,9 +46,9 @@ class Up:
     def start(self) -> LineProcess:
         """Start the line; returns once its workers have loaded the model."""
         log = self.folder / "up.log"
-        ready = log.read_text().count("is ready") if log.exists() else 0
+        ready = log.read_text().count(READY) if log.exists() else 0
         process = LineProcess(self.settings, "up", log=log)
-        process.says("is ready", ready + self.settings.processes)
+        process.says(READY, ready + self.settings.processes)
         return process
 
     @property

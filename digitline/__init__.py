@@ -1,0 +1,50 @@
+"""Digitline for scripts: `digitline.submit(folder)`, `digitline.job(id)`, `digitline.predict(images)`.
+
+Importing this package is light: neither OpenCV, Keras, Celery nor SQLAlchemy is imported before a call needs it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.errors import DigitlineError, JobFailed, JobNotFound, LedgerUnreachable, QueueUnreachable, SubmissionError
+    from digitline.client import JobHandle, job, jobs, submit
+    from digitline.local import predict
+
+__all__ = [
+    "DigitlineError",
+    "JobFailed",
+    "JobHandle",
+    "JobNotFound",
+    "LedgerUnreachable",
+    "QueueUnreachable",
+    "SubmissionError",
+    "job",
+    "jobs",
+    "predict",
+    "submit",
+]
+
+#: The module that each name comes from, imported when the name is first used (PEP 562).
+_ORIGINS = {
+    "JobHandle": "digitline.client",
+    "job": "digitline.client",
+    "jobs": "digitline.client",
+    "submit": "digitline.client",
+    "predict": "digitline.local",
+} | dict.fromkeys(
+    ("DigitlineError", "JobFailed", "JobNotFound", "LedgerUnreachable", "QueueUnreachable", "SubmissionError"),
+    "core.errors",
+)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ORIGINS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_ORIGINS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ORIGINS])

@@ -1,0 +1,165 @@
+"""The verb that shows where everything stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from core.ledger import jobs as job_ledger
+from core.ledger import results as result_ledger
+from core.vocabulary import Job, JobState
+from digitline.cli.screen import Cell, duration, facts, moment, percent, rate, screen, table
+from digitline.connection import open_line
+from digitline.health import Pulse, feel
+from digitline.pace import images_per_second, seconds_left, seconds_worked
+from digitline.records import as_json, job_record
+from scheduler.producer import Line
+
+#: Seconds between two looks of `--watch`; the workers' answers take one more.
+_INTERVAL = 1.0
+
+_STYLES = {JobState.DONE: "green", JobState.FAILED: "red", JobState.CANCELLED: "yellow", JobState.RUNNING: "cyan"}
+
+_COUNTS = ("found", "scored", "rejected", "quarantined", "accuracy")
+#: Columns of the list of jobs that a narrow terminal goes without, and how wide one must be to have them.
+_EXTRA = ("rate", "time left", "submitted")
+_WIDE = 112
+
+
+def status(
+    job: Annotated[
+        str | None,
+        typer.Argument(help="Its number or its name; without one, all jobs.", show_default=False),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every second, until interrupted.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Jobs to show, the newest first.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help='Print {"jobs": [...], "queues": ..., "workers": ...}.')] = False,
+) -> None:
+    """Show jobs, queues and workers, or one job in detail.
+
+    Where Redis does not answer, queues and workers are null, and the jobs are shown all the same.
+    With `--watch JOB` the command ends with the job; `--watch --json` prints one object a line.
+    """
+    line = open_line()
+    line.database.check_revision()
+    looks = _looks(line, job, limit, watch)
+    if json:
+        for jobs, pulse in looks:
+            print(as_json(_record(line, jobs, pulse, detailed=job is not None)), flush=True)
+        return
+    console = screen()
+    if not (watch and console.is_terminal):
+        for jobs, pulse in looks:
+            console.print(_picture(line, jobs, pulse, detailed=job is not None, wide=console.width >= _WIDE))
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        for jobs, pulse in looks:
+            live.update(
+                _picture(line, jobs, pulse, detailed=job is not None, wide=console.width >= _WIDE), refresh=True
+            )
+
+
+def summary_of(job: Job) -> RenderableType:
+    """One job, its accounts and how fast it went."""
+    accounts, labelled = job.accounts, job.labelled
+    images = f"{accounts.found:,} found, {accounts.scored:,} scored, {accounts.rejected:,} rejected"
+    right = f"{percent(job.accuracy)} ({job.correct:,} of {labelled:,} labelled)" if labelled else ""
+    return facts(
+        [
+            ("job", f"{job.id} {job.name}"),
+            ("state", job.state.value + (f": {job.error}" if job.error else "")),
+            ("images", f"{images}, {accounts.quarantined:,} quarantined, {accounts.open:,} open"),
+            ("accuracy", right),
+            ("rate", rate(images_per_second(job))),
+            ("time", duration(seconds_worked(job))),
+            ("time left", duration(seconds_left(job))),
+            ("batches", f"{job.batches:,} on queue {job.queue}"),
+            ("model", job.model),
+            ("source", job.source),
+            ("submitted", f"{moment(job.created_at)} by {job.triggered_by}"),
+            ("started", moment(job.started_at)),
+            ("finished", moment(job.finished_at)),
+        ]
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(epilog="Examples: digitline status    digitline status 12 --watch    digitline status --json")(status)
+
+
+def _looks(line: Line, reference: str | None, limit: int, watch: bool) -> Iterator[tuple[list[Job], Pulse]]:
+    """What there is to see: once, or again and again while something may change."""
+    while True:
+        found = (
+            job_ledger.newest(line.database, limit)
+            if reference is None
+            else [job_ledger.find(line.database, reference)]
+        )
+        yield found, feel(line)
+        if not watch or (reference is not None and found[0].state.ended):
+            return
+        time.sleep(_INTERVAL)
+
+
+def _record(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool) -> dict[str, object]:
+    record: dict[str, object] = {
+        "jobs": [job_record(job, **(_rejections(line, job) if detailed else {})) for job in jobs],
+        "queues": pulse.depths,
+        "workers": None if pulse.workers is None else [asdict(worker) for worker in pulse.workers],
+    }
+    return record if pulse.problem is None else {**record, "problem": pulse.problem}
+
+
+def _rejections(line: Line, job: Job) -> dict[str, object]:
+    counts = result_ledger.rejection_counts(line.database, job.id)
+    return {"rejections": {reason.value: count for reason, count in counts.items()}}
+
+
+def _picture(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool, wide: bool) -> RenderableType:
+    if not detailed:
+        return Group(_list_of(jobs, wide=wide) if jobs else Text("No jobs yet."), Text(), _line_facts(pulse))
+    counts = result_ledger.rejection_counts(line.database, jobs[0].id)
+    reasons = table(
+        ("rejected because", "images"), ((r.value, f"{n:,}") for r, n in counts.items()), numbers=["images"]
+    )
+    parts: list[RenderableType] = [summary_of(jobs[0]), Text()]
+    if counts:
+        parts += [reasons, Text()]
+    return Group(*parts, _line_facts(pulse))
+
+
+def _list_of(jobs: list[Job], *, wide: bool) -> RenderableType:
+    columns = ("job", "name", "state", *_COUNTS, *(_EXTRA if wide else ()))
+    numbers = [column for column in columns if column not in ("name", "state")]
+    return table(columns, (_row(job)[: len(columns)] for job in jobs), numbers=numbers)
+
+
+def _row(job: Job) -> list[Cell]:
+    accounts = job.accounts
+    counts = (accounts.found, accounts.scored, accounts.rejected, accounts.quarantined)
+    return [
+        str(job.id),
+        job.name,
+        Text(job.state.value, style=_STYLES.get(job.state, ""), no_wrap=True),
+        *(f"{count:,}" for count in counts),
+        percent(job.accuracy),
+        rate(images_per_second(job)),
+        duration(seconds_left(job)),
+        moment(job.created_at),
+    ]
+
+
+def _line_facts(pulse: Pulse) -> RenderableType:
+    if pulse.depths is None or pulse.workers is None:
+        return Text(f"Queues and workers are not known: {pulse.problem}", style="yellow")
+    waiting = ", ".join(f"{name} {depth:,}" for name, depth in pulse.depths.items())
+    online = ", ".join(f"{worker.name} ({worker.processes or '?'} processes)" for worker in pulse.workers)
+    return facts([("batches waiting", waiting), ("workers", online or "none is online")])

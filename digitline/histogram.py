@@ -1,0 +1,59 @@
+"""Plots of a job's results, each a `Figure` of its own, without global state."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from core.vocabulary import DIGITS
+from digitline.findings import BINS, Findings
+
+_INK = "#1f4e79"
+_WRONG = "#b3402a"
+_PALE = "#9db8d2"
+
+
+def confidence_figure(findings: Findings) -> Figure:
+    """Draw how confidences are spread; right and wrong apart where the truth is known."""
+    figure, axes = _page(6.4, 3.4)
+    middles = (np.arange(BINS) + 0.5) / BINS
+    floor = np.zeros(BINS, np.int64)
+    for counts, colour, label in (
+        (findings.wrong, _WRONG, "wrong"),
+        (findings.right, _INK, "right"),
+        (findings.unknown, _PALE, "true label unknown"),
+    ):
+        if counts.any():
+            axes.bar(middles, counts, 0.92 / BINS, bottom=floor, color=colour, label=label)
+            floor = floor + counts
+    axes.set_yscale("symlog", linthresh=10)
+    axes.set(xlim=(0, 1), xlabel="confidence", ylabel="images (logarithmic)", title="Confidence")
+    axes.legend(loc="upper left")
+    return figure
+
+
+def digits_figure(read_as: NDArray[np.int64]) -> Figure:
+    """Draw how many images were read as each digit.
+
+    Args:
+        read_as: int64, (10,).
+    """
+    figure, axes = _page(6.4, 3.4)
+    bars = axes.bar(np.arange(DIGITS), read_as, color=_INK)
+    axes.bar_label(bars, fontsize=8, fmt="{:,.0f}")
+    axes.set(xticks=range(DIGITS), xlabel="read as", ylabel="images", title="What was read")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.margins(y=0.12)
+    return figure
+
+
+def _page(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes

@@ -1,0 +1,162 @@
+"""Read digits in this process, without queue or database; the same bytes get the same answer as on the line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.artifact import shipped_model
+from classifier.images import ImageFolder, decode
+from classifier.predict import Predictor
+from classifier.preprocess import prepare
+from core.errors import ImageRejected
+from core.ledger.results import Result
+from core.settings import Settings, get_settings
+from core.vocabulary import Labels, Manifest, Outcome
+from scheduler.folder import list_files, true_labels
+from worker.journey import Seen, tally
+
+Array = NDArray[np.uint8]
+AnyPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An image to read."""
+
+    #: What the result calls it.
+    path: str
+    #: Gives the file's bytes and the picture they hold; may raise ImageRejected.
+    load: Callable[[], tuple[bytes, Array]]
+    true_label: int | None = None
+
+
+def predict(images: AnyPath | Array | Iterable[AnyPath | Array], *, model: AnyPath | None = None) -> list[Result]:
+    """Read digits in this process.
+
+    Args:
+        images: paths of files or folders, or arrays of uint8: (height, width) grey, (height, width, 3) BGR,
+            a stack (n, height, width) or (n, height, width, 3); one of them, or any number in any mixture.
+        model: the model folder; default: the setting `model`, else the shipped one.
+
+    Returns:
+        One result an image, in order. An image that cannot be read is `rejected` with a reason, as on the line;
+        `path` is relative to the folder given, or `image 0`, `image 1`... for arrays.
+
+    Raises:
+        SubmissionError: a folder is not there, may not be read, or holds no file.
+        ArtifactError: the model folder is damaged, foreign or of another version.
+        ValueError: an array is of another shape or type.
+    """
+    return list(read(chain.from_iterable(_items(images, get_settings())), model=model))
+
+
+def read_paths(paths: Iterable[Path], *, model: AnyPath | None = None) -> Iterator[Result]:
+    """Read files, and folders with all that is in them, a batch at a time; errors as `predict`."""
+    settings = get_settings()
+    return read(chain.from_iterable(_of_path(path, settings) for path in paths), model=model)
+
+
+def read(items: Iterable[Item], *, model: AnyPath | None = None) -> Iterator[Result]:
+    """Read images, a batch at a time, so that memory does not grow with their number."""
+    settings = get_settings()
+    predictor = load_predictor(model)
+    remaining = iter(items)
+    while batch := list(islice(remaining, settings.batch_size)):
+        yield from _read_batch(batch, predictor, settings)
+
+
+def load_predictor(model: AnyPath | None = None) -> Predictor:
+    """The model of this process, loaded once."""
+    settings = get_settings()
+    return _loaded(Path(model or settings.model or shipped_model()).expanduser().absolute(), settings.batch_size)
+
+
+@cache
+def _loaded(folder: Path, batch_size: int) -> Predictor:
+    return Predictor(folder, batch_size=batch_size)
+
+
+def _read_batch(batch: Sequence[Item], predictor: Predictor, settings: Settings) -> list[Result]:
+    seen = Seen.for_images(len(batch))
+    for position, item in enumerate(batch):
+        try:
+            data, picture = item.load()
+            seen.add(position, data, prepare(picture))
+        except ImageRejected as error:
+            seen.refuse(position, error)
+    manifest = Manifest([item.path for item in batch], [item.true_label for item in batch])
+    return _results(tally(manifest, seen, predictor(seen.digits), settings.uncertain_below, {}))
+
+
+def _results(outcome: Outcome) -> list[Result]:
+    scored = {
+        one.position: Result(
+            one.path, "scored", one.label, one.confidence, one.margin, one.verdict, one.true_label, sha256=one.sha256
+        )
+        for one in outcome.predictions
+    }
+    rejected = {
+        one.position: Result(one.path, "rejected", true_label=one.true_label, reason=one.reason, message=one.message)
+        for one in outcome.rejections
+    }
+    both = scored | rejected
+    return [both[position] for position in sorted(both)]
+
+
+def _items(images: AnyPath | Array | Iterable[AnyPath | Array], settings: Settings) -> Iterator[Iterable[Item]]:
+    several = [images] if isinstance(images, (str, os.PathLike, np.ndarray)) else images
+    count = 0
+    for image in several:
+        if isinstance(image, np.ndarray):
+            pictures = _pictures(image)
+            yield [_of_array(picture, count + place) for place, picture in enumerate(pictures)]
+            count += len(pictures)
+        else:
+            yield _of_path(Path(image), settings)
+
+
+def _pictures(array: Array) -> Sequence[Array]:
+    """Part a stack into its pictures; a single picture is a stack of one."""
+    if array.dtype != np.uint8:
+        raise ValueError(f"Arrays must be uint8, 0 to 255, not {array.dtype}.")
+    colour = array.shape[-1] == 3
+    if array.ndim == 2 or (array.ndim == 3 and colour):
+        return [array]
+    if array.ndim == 3 or (array.ndim == 4 and colour):
+        return list(array)
+    raise ValueError(f"Arrays must be (height, width), (height, width, 3) or a stack of those, not {array.shape}.")
+
+
+def _of_array(picture: Array, place: int) -> Item:
+    def load() -> tuple[bytes, Array]:
+        return picture.tobytes(), np.ascontiguousarray(picture)
+
+    return Item(f"image {place}", load)
+
+
+def _of_path(path: Path, settings: Settings) -> Iterable[Item]:
+    if not path.is_dir():
+        # A link that a person names is meant; only links inside a folder are not followed.
+        target = Path(os.path.realpath(path))
+        folder = ImageFolder(target.parent, max_bytes=settings.max_bytes)
+        return [Item(str(path), partial(_load, folder, target.name, settings.max_pixels))]
+    files = list_files(path)
+    labels = true_labels(path, files, Labels.AUTO) or [None] * len(files)
+    folder = ImageFolder(path, max_bytes=settings.max_bytes)
+    return (
+        Item(file, partial(_load, folder, file, settings.max_pixels), label)
+        for file, label in zip(files, labels, strict=True)
+    )
+
+
+def _load(folder: ImageFolder, relative: str, max_pixels: int) -> tuple[bytes, Array]:
+    data = folder.read(relative)
+    return data, decode(data, max_pixels=max_pixels)

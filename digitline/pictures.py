@@ -1,0 +1,73 @@
+"""Pictures of a job's images for a page, read as safely as the line reads them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from classifier.images import ImageFolder, decode
+from classifier.preprocess import Image, prepare
+from core.errors import ImageRejected
+from core.ledger.results import Result
+from core.settings import Settings
+
+#: Longest side of a picture on a page, in pixels.
+_LONGEST_SIDE = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image as a page shows it."""
+
+    #: Data URLs of the image and of what the network saw of it; None where the file cannot be shown any more.
+    original: str | None = None
+    prepared: str | None = None
+    #: Why there is no picture, or why it may be another than the one that was scored.
+    note: str | None = None
+
+
+class Album:
+    """The images of one folder."""
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self._folder = ImageFolder(root, max_bytes=settings.max_bytes)
+        self._max_pixels = settings.max_pixels
+
+    def picture(self, result: Result) -> Picture:
+        """The picture of a scored image, or a note where its file is gone."""
+        try:
+            data = self._folder.read(result.path)
+            image = decode(data, max_pixels=self._max_pixels)
+            prepared = prepare(image)
+        except ImageRejected as error:
+            return Picture(note=f"No picture: {error}")
+        changed = result.sha256 is not None and hashlib.sha256(data).hexdigest() != result.sha256
+        note = "The file has changed since it was scored." if changed else None
+        return Picture(data_url(_small(image)), data_url(prepared), note)
+
+
+def data_url(image: Image) -> str:
+    """The image as a PNG in a URL."""
+    encoded, png = cv2.imencode(".png", image)
+    if not encoded:
+        raise ValueError(f"An array of {image.dtype} {image.shape} cannot become a PNG.")
+    return png_url(png.tobytes())
+
+
+def png_url(png: bytes) -> str:
+    """The PNG file as a URL."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _small(image: Image) -> Image:
+    height, width = image.shape[:2]
+    scale = _LONGEST_SIDE / max(height, width)
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return small

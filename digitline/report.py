@@ -1,0 +1,154 @@
+"""One self-contained HTML page about a job: accounts, accuracy, plots, mistakes, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader
+from numpy.typing import NDArray
+
+from core.database import Database
+from core.errors import SourceNotFound
+from core.ledger import batches, models, results
+from core.ledger.results import Result
+from core.settings import get_settings
+from core.sources import to_path
+from core.vocabulary import DIGITS, Cell, Job, Model
+from digitline.export import replacing
+from digitline.findings import Findings, gather
+from digitline.histogram import confidence_figure, digits_figure
+from digitline.pace import images_per_second, seconds_left, seconds_worked
+from digitline.pictures import Album, Picture
+from digitline.plain import printable
+from training.evaluate import Evaluation, score_matrix
+from training.report import confusion_figure, png_data_url
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(database: Database, job: Job, output: Path) -> Path:
+    """Write the page of a job; one that still runs shows what it has so far.
+
+    Args:
+        database: the ledger.
+        job: the job.
+        output: the HTML file; replaced in one step.
+
+    Returns:
+        `output`.
+
+    Raises:
+        LedgerUnreachable: the database does not answer.
+        DigitlineError: the file cannot be written.
+    """
+    page = _pages().get_template("report.html").render(_contents(database, job))
+    with replacing(output) as draft:
+        draft.write_text(page, encoding="utf-8")
+    return output
+
+
+def _pages() -> Environment:
+    pages = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    pages.filters.update(
+        printable=printable,
+        percent=lambda share: f"{share:.2%}",
+        count=lambda number: f"{number:,}",
+        moment=lambda when: when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+    )
+    return pages
+
+
+def _contents(database: Database, job: Job) -> dict[str, object]:
+    findings = gather(results.of_job(database, job.id))
+    matrix, rejected_by_class = _confusion(results.job_confusion(database, job.id))
+    evaluation = score_matrix(matrix) if matrix.any() else None
+    labelled = evaluation is not None or rejected_by_class.any()
+    shown = findings.mistakes if labelled else findings.least_certain
+    return {
+        "job": job,
+        "now": datetime.now(UTC),
+        "evaluation": evaluation,
+        "rejected_by_class": rejected_by_class.tolist(),
+        "findings": findings,
+        "figures": _figures(findings, evaluation),
+        "labelled": labelled,
+        "images": list(_with_pictures(job, shown)),
+        "rejections": results.rejection_counts(database, job.id),
+        "rate": images_per_second(job),
+        "seconds": seconds_worked(job),
+        "seconds_left": seconds_left(job),
+        "stages": results.stage_seconds(database, job.id),
+        "model": _model_facts(_model_of(database, job)),
+        "digits": range(DIGITS),
+        "version": _version(),
+        "uncertain_below": get_settings().uncertain_below,
+    }
+
+
+def _confusion(cells: list[Cell]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The scored images by true and predicted label, and the rejected ones by true label."""
+    matrix, rejected = np.zeros((DIGITS, DIGITS), np.int64), np.zeros(DIGITS, np.int64)
+    for cell in cells:
+        if cell.predicted is None:
+            rejected[cell.actual] += cell.count
+        else:
+            matrix[cell.actual, cell.predicted] += cell.count
+    return matrix, rejected
+
+
+def _figures(findings: Findings, evaluation: Evaluation | None) -> Mapping[str, str]:
+    """Plots as data URLs, by name; none where nothing was scored."""
+    if not findings.read_as.any():
+        return {}
+    figures = {"confidence": confidence_figure(findings), "digits": digits_figure(findings.read_as)}
+    if evaluation is not None:
+        figures["confusion"] = confusion_figure(evaluation.confusion_matrix)
+    return {name: png_data_url(figure) for name, figure in figures.items()}
+
+
+def _with_pictures(job: Job, shown: list[Result]) -> Iterator[tuple[Result, Picture]]:
+    try:
+        album = Album(to_path(job.source), get_settings())
+    except SourceNotFound as error:
+        yield from ((result, Picture(note=f"No picture: {error}")) for result in shown)
+        return
+    for result in shown:
+        yield result, album.picture(result)
+
+
+def _model_of(database: Database, job: Job) -> Model:
+    """The very model that the job is pinned to; there may be several of its name."""
+    pinned = batches.of_job(database, job.id)
+    return models.get(database, pinned[0].model_id) if pinned else models.find(database, job.model)
+
+
+def _model_facts(model: Model) -> dict[str, str]:
+    """What the card says, as far as it says it; a card is somebody else's file."""
+    card = model.card
+    facts = {"Name": model.name, "SHA-256 of its weights": model.sha256}
+    for key, title in (("architecture", "Architecture"), ("created", "Trained")):
+        if key in card:
+            facts[title] = str(card[key])
+    temperature = card.get("temperature")
+    if isinstance(temperature, float):
+        facts["Temperature"] = f"{temperature:.3f}"
+    parameters, megaflops = card.get("parameters"), card.get("megaflops")
+    if isinstance(parameters, int) and isinstance(megaflops, (int, float)):
+        facts["Size"] = f"{parameters:,} parameters, {megaflops:.1f} million operations an image"
+    for key in ("validation", "test"):
+        measured = card.get(key)
+        accuracy = measured.get("accuracy") if isinstance(measured, Mapping) else None
+        if isinstance(accuracy, (int, float)):
+            facts[f"Accuracy on MNIST's {key} digits"] = f"{accuracy:.2%}"
+    return facts
+
+
+def _version() -> str:
+    try:
+        return version("digitline")
+    except PackageNotFoundError:
+        return "not installed"

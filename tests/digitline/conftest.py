@@ -1,0 +1,121 @@
+"""A ledger with jobs, a model folder, and the command line in this process."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import pytest
+
+from classifier.artifact import Card
+from classifier.network import build, megaflops
+from classifier.preprocess import PREPROCESSING_VERSION
+from classifier.weights import save_model
+from core.database import Database
+from core.settings import Settings, get_settings
+from digitline.cli import main
+from digitline.connection import open_line
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+#: Runs `digitline ...` in this process.
+Digitline = Callable[..., Ended]
+
+
+@pytest.fixture
+def home(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A home with a migrated ledger and no Redis, named by the environment as a user does."""
+    monkeypatch.setenv("DIGITLINE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DIGITLINE_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("DIGITLINE_BROKER_URL", f"redis+socket://{tmp_path / 'nowhere.sock'}")
+    monkeypatch.chdir(tmp_path)
+    line = open_line()
+    yield get_settings()
+    line.close()
+
+
+@pytest.fixture
+def online_home(home: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A home with a migrated ledger and a Redis."""
+    assert home is get_settings()
+    monkeypatch.setenv("DIGITLINE_BROKER_URL", redis_url)
+    get_settings.cache_clear()
+    line = open_line()
+    yield get_settings()
+    line.close()
+
+
+@pytest.fixture
+def ledger(home: Settings) -> Iterator[Database]:
+    """The ledger of the home."""
+    database = Database(home.database)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def digitline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Digitline:
+    """The command line: `digitline("status", "--json").out`."""
+
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["digitline", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """Builds a model folder whose untrained weights come from a seed."""
+
+    def make(seed: int) -> Path:
+        keras.utils.set_random_seed(seed)
+        network = build("cnn-s")
+        folder = tmp_path_factory.mktemp("models") / f"model-{seed}"
+        save_model(folder, network, dataclasses.replace(_CARD, name=folder.name, megaflops=megaflops(network)))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model_folder(make_model: Callable[[int], Path]) -> Path:
+    """A model folder."""
+    return make_model(3)
+
+
+_CARD = Card(
+    name="model",
+    architecture="cnn-s",
+    created="2026-01-01T00:00:00+00:00",
+    preprocessing_version=PREPROCESSING_VERSION,
+    weights_sha256="0" * 64,
+    parameters=108_970,
+    megaflops=1.0,
+    temperature=0.1,
+    seed=3,
+    command="none",
+    data_sha256={},
+    versions={},
+    recipe={},
+    validation={"accuracy": 0.5},
+    test={"accuracy": 0.25},
+    history={},
+)

@@ -1,0 +1,119 @@
+"""The verbs that need no line: predict, explain, evaluate, models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.digitline.conftest import Digitline
+from tests.digits import digit_folder
+
+pytestmark = pytest.mark.usefixtures("home")
+
+_KEYS = ["path", "status", "label", "confidence", "verdict", "true_label", "reason"]
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Sample digits in class folders."""
+    return digit_folder(tmp_path / "scans", 10)
+
+
+def test_predict_prints_the_objects_of_results(digitline: Digitline, scans: Path, model_folder: Path) -> None:
+    ended = digitline("predict", "scans", "--model", str(model_folder), "--json")
+    assert ended.code == 0
+    records = [json.loads(line) for line in ended.out.splitlines()]
+    assert [list(record) for record in records] == [_KEYS] * 10
+    paths = sorted(path.relative_to(scans).as_posix() for path in scans.rglob("*.png"))
+    assert [record["path"] for record in records] == paths
+    assert all(record["true_label"] == int(record["path"][0]) for record in records)
+
+
+def test_predict_fails_where_no_image_could_be_read(digitline: Digitline, tmp_path: Path, model_folder: Path) -> None:
+    (tmp_path / "a.png").write_text("no image")
+    ended = digitline("predict", "a.png", "--model", str(model_folder))
+    assert ended.code == 1
+    assert "not_an_image" in ended.out
+
+
+def test_predicting_what_is_not_there_is_a_usage_error(digitline: Digitline) -> None:
+    assert digitline("predict", "nowhere").code == 2
+
+
+def test_explain_draws_the_steps_and_says_the_verdict(
+    digitline: Digitline, scans: Path, tmp_path: Path, model_folder: Path
+) -> None:
+    digit = min((scans / "7").glob("*.png")).rename(tmp_path / "$a$ [red].png")
+    ended = digitline("explain", digit.name, "--model", str(model_folder), "--output", "steps.png", "--json")
+    explained = json.loads(ended.out)
+    assert explained["steps"][0] == "original"
+    assert explained["label"] == max(range(10), key=lambda digit: explained["probabilities"][digit])
+    assert explained["confidence"] == max(explained["probabilities"])
+    with Image.open(tmp_path / "steps.png") as picture:
+        assert picture.format == "PNG"
+        assert picture.width > picture.height
+    assert "verdict" in digitline("explain", digit.name, "--model", str(model_folder)).out
+    assert (tmp_path / "strip.png").is_file()
+
+
+def test_explaining_a_blank_page_says_why_there_is_nothing_to_explain(
+    digitline: Digitline, tmp_path: Path, model_folder: Path
+) -> None:
+    Image.new("L", (40, 40), 255).save(tmp_path / "blank.png")
+    ended = digitline("explain", "blank.png", "--model", str(model_folder))
+    assert ended.code == 1
+    assert ended.err.startswith("digitline: The image is blank")
+
+
+@pytest.mark.usefixtures("scans")
+def test_evaluate_measures_class_folders(digitline: Digitline, model_folder: Path, tmp_path: Path) -> None:
+    ended = digitline("evaluate", "--data", "scans", "--model", str(model_folder), "--json", "--output", "page.html")
+    measured = json.loads(ended.out)
+    assert measured["images"] == 10
+    assert sum(map(sum, measured["confusion_matrix"])) == 10
+    assert set(measured) >= {"accuracy", "macro_precision", "macro_recall", "macro_f1", "per_class", "escalated_share"}
+    assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "macro F1" in digitline("evaluate", "--data", "scans", "--model", str(model_folder)).out
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "compare", "tune"])
+def test_data_that_is_not_there_is_named(digitline: Digitline, verb: str) -> None:
+    ended = digitline(verb, "--data", "nodata")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "digitline: There is no folder nodata. Name the folder of the data with --data.\n"
+
+
+def test_models_are_added_promoted_and_rolled_back(digitline: Digitline, make_model: Callable[[int], Path]) -> None:
+    first, second = make_model(1), make_model(2)
+    assert json.loads(digitline("models", "add", str(first), "--json").out)["alias"] == "production"
+    assert "is known" in digitline("models", "add", str(second)).out
+    assert "scores every job" in digitline("models", "promote", second.name).out
+    listed = json.loads(digitline("models", "list", "--json").out)["models"]
+    assert [(model["name"], model["alias"]) for model in listed] == [(second.name, "production"), (first.name, None)]
+    assert listed[0]["test_accuracy"] == 0.25
+    assert json.loads(digitline("models", "rollback", "--json").out)["name"] == first.name
+    assert json.loads(digitline("models", "promote", "2", "--json").out)["name"] == second.name
+    table = digitline("models", "list").out
+    assert "25.00%" in table
+    assert str(first) in table
+
+
+def test_a_model_whose_weights_changed_is_neither_added_nor_promoted(
+    digitline: Digitline, make_model: Callable[[int], Path]
+) -> None:
+    folder = make_model(4)
+    digitline("models", "add", str(folder))
+    with (folder / "model.weights.h5").open("ab") as weights:
+        weights.write(b"x")
+    for ended in (digitline("models", "add", str(folder)), digitline("models", "promote", folder.name)):
+        assert ended.code == 1
+        assert "its SHA-256 differs" in ended.err
+
+
+def test_there_is_nothing_to_roll_back_to_at_first(digitline: Digitline, model_folder: Path) -> None:
+    digitline("models", "add", str(model_folder))
+    assert "No model was in production before" in digitline("models", "rollback").err

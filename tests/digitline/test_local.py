@@ -1,0 +1,110 @@
+"""Reading digits in this process: the same bytes, the same answers as on the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import digitline
+from classifier.predict import Predictor
+from core.database import Database
+from core.errors import ArtifactError, SourceEmpty
+from core.ledger import batches, jobs, results
+from core.settings import Settings, get_settings
+from core.sources import to_url
+from core.vocabulary import Labels, NewJob, QueueName, Reason, Trigger, Verdict
+from digitline.local import read_paths
+from scheduler.folder import cut, list_files, true_labels
+from tests.core.examples import register_model
+from tests.digits import digit_folder
+from worker.journey import Journey
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Sample digits in class folders, and files that cannot be read among them."""
+    folder = digit_folder(tmp_path / "scans", 12)
+    (folder / "3" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "3" / "empty.png").touch()
+    (folder / "4" / "link.png").symlink_to(folder / "3")
+    return folder
+
+
+def test_the_same_folder_gets_the_same_answers_as_on_the_line(
+    ledger: Database, home: Settings, scans: Path, model_folder: Path
+) -> None:
+    files = list_files(scans)
+    manifests = cut(files, true_labels(scans, files, Labels.AUTO), home.batch_size)
+    register_model(ledger)
+    job = jobs.create(ledger, NewJob("scans", to_url(scans), manifests, QueueName.BULK, Trigger.CLI))
+    predictor = Predictor(model_folder, batch_size=home.batch_size)
+    journey = Journey(ledger, home, lambda _: predictor, "w1")
+    for batch in batches.of_job(ledger, job.id):
+        journey.score(batch.id, lambda _done, _all: None)
+    assert list(read_paths([scans], model=model_folder)) == list(results.of_job(ledger, job.id))
+
+
+def test_an_array_gets_the_answer_of_its_file(scans: Path, model_folder: Path) -> None:
+    path = min((scans / "7").glob("*.png"))
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert image is not None
+    from_file, from_array, *from_stack = digitline.predict([path, image, np.stack([image, image])], model=model_folder)
+    assert from_file.path == str(path)
+    assert [result.path for result in (from_array, *from_stack)] == ["image 0", "image 1", "image 2"]
+    answers = {(result.label, result.confidence) for result in (from_file, from_array, *from_stack)}
+    assert len(answers) == 1
+
+
+def test_one_image_needs_no_list(model_folder: Path) -> None:
+    page = np.full((40, 40, 3), 255, np.uint8)
+    page[10:30, 18:22] = 0
+    (result,) = digitline.predict(page, model=model_folder)
+    assert result.status == "scored"
+    assert result.verdict in set(Verdict)
+
+
+def test_a_blank_array_is_rejected_with_a_reason(model_folder: Path) -> None:
+    (result,) = digitline.predict(np.zeros((28, 28), np.uint8), model=model_folder)
+    assert (result.status, result.reason, result.label) == ("rejected", Reason.BLANK, None)
+
+
+def test_a_file_that_is_not_there_is_rejected_like_any_other(model_folder: Path) -> None:
+    (result,) = digitline.predict("nowhere.png", model=model_folder)
+    assert (result.path, result.reason) == ("nowhere.png", Reason.MISSING)
+
+
+def test_a_link_that_is_named_outright_is_followed(scans: Path, tmp_path: Path, model_folder: Path) -> None:
+    link = tmp_path / "link.png"
+    link.symlink_to(min((scans / "7").glob("*.png")))
+    assert digitline.predict(link, model=model_folder)[0].status == "scored"
+
+
+@pytest.mark.parametrize("array", [np.zeros((28, 28)), np.zeros(28, np.uint8), np.zeros((2, 2, 28, 28), np.uint8)])
+def test_an_array_of_another_kind_is_refused(array: np.ndarray, model_folder: Path) -> None:  # type: ignore[type-arg]
+    with pytest.raises(ValueError, match="Arrays must be"):
+        digitline.predict(array, model=model_folder)
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path, model_folder: Path) -> None:
+    (tmp_path / "none").mkdir()
+    with pytest.raises(SourceEmpty):
+        digitline.predict(tmp_path / "none", model=model_folder)
+
+
+def test_more_images_than_a_batch_come_in_order(
+    scans: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = digitline.predict(scans, model=model_folder)
+    monkeypatch.setenv("DIGITLINE_BATCH_SIZE", "4")
+    get_settings.cache_clear()
+    assert [result.path for result in digitline.predict(scans, model=model_folder)] == [result.path for result in whole]
+
+
+def test_a_model_that_is_not_there_is_named() -> None:
+    with pytest.raises(ArtifactError, match="nomodel"):
+        digitline.predict(np.zeros((28, 28), np.uint8), model="nomodel")
