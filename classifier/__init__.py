@@ -1,0 +1,1 @@
+"""From pixels to predictions: read, prepare and score images of digits; no Celery, no SQL."""

@@ -1,0 +1,128 @@
+"""Any picture of a digit comes out as MNIST would have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from classifier.predict import Predictor
+from classifier.preprocess import FIND, FORM, INK_SIDE, NAMES, Image, centre_of_mass, explain, prepare, to_network_input
+from core.errors import ImageRejected
+from core.vocabulary import Reason
+from training.dataset import Digits
+
+
+def test_digits_in_mnist_form_pass_unchanged(digits: Digits) -> None:
+    assert np.mean([np.array_equal(prepare(image), image) for image in digits.images]) >= 0.999
+
+
+def test_dark_digits_on_white_come_out_as_the_digit_itself(digits: Digits) -> None:
+    assert np.mean([np.array_equal(prepare(255 - image), image) for image in digits.images]) >= 0.999
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        pytest.param(lambda page: page, id="dark on light"),
+        pytest.param(lambda page: 255 - page, id="light on dark"),
+        pytest.param(lambda page: cv2.cvtColor(page, cv2.COLOR_GRAY2BGR), id="colour"),
+        pytest.param(lambda page: cv2.resize(page, (1000, 1000), interpolation=cv2.INTER_CUBIC), id="large"),
+        pytest.param(lambda page: cv2.resize(page, (40, 40), interpolation=cv2.INTER_AREA), id="small"),
+        pytest.param(lambda page: cv2.copyMakeBorder(page, 0, 0, 0, 400, cv2.BORDER_REPLICATE), id="wide page"),
+        pytest.param(lambda page: page // 3 + 90, id="pale ink on grey paper"),
+        pytest.param(lambda page: cv2.GaussianBlur(page, (0, 0), 3), id="blurred"),
+        pytest.param(
+            lambda page: cv2.add(page, np.random.default_rng(3).integers(0, 25, page.shape, np.uint8)), id="grainy"
+        ),
+    ],
+)
+def test_a_scan_is_read_as_the_digit_it_shows(
+    alter: Callable[[Image], Image], scan: Callable[[int], Image], digits: Digits, predictor: Predictor
+) -> None:
+    prepared = np.stack([prepare(alter(scan(index))) for index in range(100)])
+    assert np.mean(predictor(prepared).labels == digits.labels[:100]) >= 0.97
+
+
+def test_the_ink_fills_twenty_by_twenty_and_is_centred_by_mass(scan: Callable[[int], Image]) -> None:
+    for index in range(50):
+        prepared = prepare(scan(index))
+        _, _, width, height = cv2.boundingRect(prepared)
+        x, y = centre_of_mass(prepared)
+        assert INK_SIDE - 2 <= max(width, height) <= INK_SIDE
+        assert abs(x - 14) <= 1
+        assert abs(y - 14) <= 1
+
+
+def test_preparing_twice_changes_nothing_more(scan: Callable[[int], Image]) -> None:
+    for index in range(50):
+        once = prepare(scan(index))
+        assert np.array_equal(prepare(once), once)
+
+
+def test_the_picture_given_is_left_as_it_was(scan: Callable[[int], Image]) -> None:
+    page = scan(0)
+    before = page.copy()
+    prepare(page)
+    assert np.array_equal(page, before)
+
+
+def test_a_single_speck_does_not_shrink_the_digit(scan: Callable[[int], Image]) -> None:
+    page = scan(7)
+    dirty = page.copy()
+    dirty[3, 196] = 0
+    assert np.array_equal(prepare(dirty), prepare(page))
+
+
+def test_a_line_of_one_pixel_is_ink_and_no_speck() -> None:
+    page = np.full((200, 200), 255, np.uint8)
+    page[40:160, 100] = 0
+    assert prepare(page).max() > 200
+
+
+@pytest.mark.parametrize("side", [100, 400, 1500])
+@pytest.mark.parametrize("thickness", [1, 4])
+def test_a_thin_pen_on_a_large_page_is_read(side: int, thickness: int, predictor: Predictor) -> None:
+    zero, one, seven = (np.full((side, side), 255, np.uint8) for _ in range(3))
+    cv2.ellipse(zero, (side // 2, side // 2), (side // 5, side // 3), 0, 0, 360, 0, thickness)
+    cv2.line(one, (side // 2, side // 5), (side // 2, side - side // 5), 0, thickness)
+    corners = np.array([[0.3, 0.2], [0.7, 0.2], [0.42, 0.85]]) * side
+    cv2.polylines(seven, [corners.astype(np.int32)], False, 0, thickness)
+    assert predictor(np.stack([prepare(page) for page in (zero, one, seven)])).labels.tolist() == [0, 1, 7]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(np.zeros((28, 28), np.uint8), id="black"),
+        pytest.param(np.full((200, 300, 3), 255, np.uint8), id="white"),
+        pytest.param(np.full((1, 1), 9, np.uint8), id="one pixel"),
+        pytest.param(np.random.default_rng(3).integers(200, 220, (100, 100), np.uint8), id="grain"),
+        pytest.param(np.random.default_rng(3).normal(200, 6, (100, 100)).astype(np.uint8), id="coarse grain"),
+        pytest.param(np.pad(np.full((2, 2), 255, np.uint8), 20), id="speck"),
+    ],
+)
+def test_a_page_without_ink_is_rejected_as_blank(page: Image) -> None:
+    with pytest.raises(ImageRejected) as rejected:
+        prepare(page)
+    assert rejected.value.reason is Reason.BLANK
+
+
+def test_explaining_shows_every_step_and_ends_with_the_prepared_image(scan: Callable[[int], Image]) -> None:
+    pictures = explain(scan(3))
+    assert [name for name, _ in pictures] == ["original", *(NAMES[step] for step in (*FIND, *FORM))]
+    assert np.array_equal(pictures[-1][1], prepare(scan(3)))
+
+
+def test_explaining_a_digit_in_mnist_form_says_so(digits: Digits) -> None:
+    assert explain(digits.images[0])[-1][0] == "already in MNIST's form"
+
+
+def test_network_input_runs_from_zero_to_one() -> None:
+    images = np.array([0, 128, 255], np.uint8).repeat(784).reshape(3, 28, 28)
+    values = to_network_input(images)
+    assert values.dtype == np.float32
+    assert values.shape == (3, 28, 28, 1)
+    np.testing.assert_allclose(values[:, 0, 0, 0], [0, 128 / 255, 1], rtol=1e-6)

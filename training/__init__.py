@@ -1,0 +1,1 @@
+"""From data to models: dataset, training, evaluation, comparison, tuning and plots."""

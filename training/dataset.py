@@ -1,0 +1,209 @@
+"""MNIST and folders of digits as arrays, checked to be what they say."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from classifier.images import ImageFolder, decode
+from classifier.preprocess import SIDE, Image, prepare
+from core.errors import DatasetError, ImageRejected
+from core.vocabulary import DIGITS
+
+#: Type code of unsigned bytes in an IDX header, the only type MNIST uses.
+_UNSIGNED_BYTE = 0x08
+#: Bytes of a file in a class folder; a digit needs far less.
+_MAX_BYTES = 64 * 1024 * 1024
+_MAX_PIXELS = 100_000_000
+
+_MEND = "Give the folder of the four IDX files of MNIST, as they come or unpacked."
+
+#: The four parts of MNIST: file name, shape, and the SHA-256 of the array's bytes (without the IDX header).
+PARTS: dict[str, tuple[str, tuple[int, ...], str]] = {
+    "train-images": (
+        "train-images-idx3-ubyte",
+        (60_000, SIDE, SIDE),
+        "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    ),
+    "train-labels": (
+        "train-labels-idx1-ubyte",
+        (60_000,),
+        "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    ),
+    "test-images": (
+        "t10k-images-idx3-ubyte",
+        (10_000, SIDE, SIDE),
+        "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    ),
+    "test-labels": (
+        "t10k-labels-idx1-ubyte",
+        (10_000,),
+        "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Images of digits with their true labels."""
+
+    #: uint8, (n, 28, 28).
+    images: Image
+    #: int64, (n,).
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, chosen: NDArray[np.int64]) -> Digits:
+        """The digits at the given places, in that order."""
+        return Digits(self.images[chosen], self.labels[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """MNIST: 60,000 digits to learn from, 10,000 for the final report only."""
+
+    train: Digits
+    test: Digits
+    #: SHA-256 of the four arrays, by part.
+    sha256: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The training digits, parted."""
+
+    train: Digits
+    validation: Digits
+
+
+def load_mnist(data: Path | None = None) -> Dataset:
+    """Load MNIST.
+
+    Args:
+        data: folder of the four IDX files, gzipped or plain; None: Keras downloads them.
+
+    Raises:
+        DatasetError: a file is missing, damaged or not MNIST's.
+    """
+    parts = _from_keras() if data is None else {part: _from_folder(data, part) for part in PARTS}
+    for part, array in parts.items():
+        check(part, array)
+    return Dataset(
+        train=Digits(parts["train-images"], parts["train-labels"].astype(np.int64)),
+        test=Digits(parts["test-images"], parts["test-labels"].astype(np.int64)),
+        sha256={part: digest for part, (_, _, digest) in PARTS.items()},
+    )
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes, gzipped or plain.
+
+    Returns:
+        uint8, in the shape that the header states.
+
+    Raises:
+        DatasetError: the file is missing, damaged or no such file.
+    """
+    try:
+        raw = path.read_bytes()
+        data = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{path} cannot be read: {error}.", mend=_MEND) from error
+    if len(data) < 4 or data[:3] != bytes((0, 0, _UNSIGNED_BYTE)) or len(data) < 4 + 4 * data[3]:
+        raise DatasetError(f"{path} is not an IDX file of unsigned bytes.", mend=_MEND)
+    dimensions = data[3]
+    shape = tuple(int(size) for size in np.frombuffer(data, ">u4", dimensions, offset=4))
+    start = 4 + 4 * dimensions
+    if len(data) - start != math.prod(shape):
+        raise DatasetError(f"{path} holds {len(data) - start} bytes where its header states {shape}.", mend=_MEND)
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
+def check(part: str, array: NDArray[np.uint8]) -> None:
+    """Check that an array is the given part of MNIST, byte by byte.
+
+    Raises:
+        DatasetError: its shape or its SHA-256 is another.
+    """
+    name, shape, digest = PARTS[part]
+    if array.shape != shape:
+        raise DatasetError(f"{name} has the shape {array.shape}, not {shape}.", mend=_MEND)
+    if hashlib.sha256(array.tobytes()).hexdigest() != digest:
+        raise DatasetError(f"{name} does not hold MNIST's digits: its SHA-256 is another.", mend=_MEND)
+
+
+def split(digits: Digits, *, validation: int = 5000, seed: int = 3) -> Split:
+    """Part the training digits into a larger part to learn from and a stratified one to choose by.
+
+    Args:
+        digits: what to part.
+        validation: number of digits in the validation part.
+        seed: the same seed gives the same parts.
+    """
+    places = np.arange(len(digits), dtype=np.int64)
+    learn, choose = train_test_split(places, test_size=validation, random_state=seed, stratify=digits.labels)
+    return Split(digits.take(np.sort(learn)), digits.take(np.sort(choose)))
+
+
+def prepare_all(digits: Digits) -> Digits:
+    """Bring digits into the form that scoring sees, by the very same steps."""
+    return Digits(np.stack([prepare(image) for image in digits.images]), digits.labels)
+
+
+def load_folder(path: Path) -> Digits:
+    """Load prepared digits from class folders `0` to `9`; hidden files are passed over.
+
+    Raises:
+        DatasetError: there is no class folder, no image, or an image that cannot be read.
+    """
+    folder = ImageFolder(path, max_bytes=_MAX_BYTES)
+    images: list[Image] = []
+    labels: list[int] = []
+    for label in range(DIGITS):
+        files = [file for file in sorted(path.glob(f"{label}/*")) if not file.name.startswith(".")]
+        images.extend(_prepared(folder, file.relative_to(path)) for file in files)
+        labels.extend([label] * len(files))
+    if not images:
+        raise DatasetError(f"{path} holds no image in class folders 0 to 9.", mend="Sort the images into 0/ to 9/.")
+    return Digits(np.stack(images), np.array(labels, np.int64))
+
+
+def _prepared(folder: ImageFolder, relative: Path) -> Image:
+    try:
+        return prepare(decode(folder.read(relative.as_posix()), max_pixels=_MAX_PIXELS))
+    except ImageRejected as error:
+        raise DatasetError(f"{relative}: {error}", mend="Mend the image or take it out of the folder.") from error
+
+
+def _from_folder(data: Path, part: str) -> NDArray[np.uint8]:
+    name = PARTS[part][0]
+    plain, packed = data / name, data / f"{name}.gz"
+    if not plain.exists() and not packed.exists():
+        raise DatasetError(f"{packed} is missing.", mend=_MEND)
+    return read_idx(packed if packed.exists() else plain)
+
+
+def _from_keras() -> dict[str, NDArray[np.uint8]]:
+    """Let Keras download MNIST, or take what it downloaded before."""
+    try:
+        (train_images, train_labels), (test_images, test_labels) = keras.datasets.mnist.load_data()
+    except Exception as error:  # Keras raises nothing narrower where it cannot download.
+        raise DatasetError(f"MNIST cannot be downloaded: {error}", mend=_MEND) from error
+    return {
+        "train-images": train_images,
+        "train-labels": train_labels,
+        "test-images": test_images,
+        "test-labels": test_labels,
+    }
