@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -40,7 +39,7 @@ def file_away(line: Line, job: Job) -> Path:
     if root.exists():
         _describe(line, job, root)
         crash_point("filing.described")
-        os.rename(root, place)
+        root.rename(place)
         crash_point("filing.moved")
     claim = line.settings.claimed_folder / (job.claim or "")
     if job.claim and claim.is_dir() and not any(claim.iterdir()):
@@ -54,7 +53,7 @@ def file_unsubmitted(settings: Settings, root: Path, error: SubmissionError) -> 
     place = settings.failed_folder / _folder_name(root.name, datetime.now().astimezone(), root.parent.name)
     text = f"{root.name} was not scored.\n\n{error} {error.mend}\n\nCorrect it and drop the folder again.\n"
     _write(root / _fresh_name(SUMMARY, taken=(root / SUMMARY).exists()), text)
-    os.rename(root, place)
+    root.rename(place)
     root.parent.rmdir()
     return place
 

@@ -37,6 +37,8 @@ class Inbox:
         self._line = line
         self._settings = line.settings
         self._tracker = Tracker(line.settings.settle_time, time.monotonic)
+        #: Names of drops that could not be moved, and of which the log knows.
+        self._immovable: set[str] = set()
         prepare_folders(line.settings)
 
     def look(self) -> list[Job]:
@@ -55,32 +57,38 @@ class Inbox:
         loose = {name for name, path in drops.items() if path.is_symlink() or not path.is_dir()}
         for name in sorted(rested.keys() - loose):
             if not being_written(drops[name]):
-                self._claim_folder(drops[name])
+                self._claim([drops[name]])
         settled = sorted(name for name in rested.keys() & loose if not being_written(drops[name]))
         waited = max((rested[name] for name in settled), default=0.0)
         if settled and (len(settled) == len(loose) or waited > _PATIENCE):
-            self._claim_loose([drops[name] for name in settled])
+            self._claim([drops[name] for name in settled], within=LOOSE)
+        self._immovable &= drops.keys()
 
-    def _claim_folder(self, drop: Path) -> None:
-        unfinished, finished = self._new_claim()
-        _move(drop, unfinished / drop.name)
-        unfinished.rename(finished)
-        crash_point("inbox.claimed")
-
-    def _claim_loose(self, drops: list[Path]) -> None:
-        unfinished, finished = self._new_claim()
-        (unfinished / LOOSE).mkdir()
-        for drop in drops:
-            _move(drop, unfinished / LOOSE / drop.name)
-        unfinished.rename(finished)
-        crash_point("inbox.claimed")
-
-    def _new_claim(self) -> tuple[Path, Path]:
-        """A claim under way is hidden, so that nobody hands it over half full."""
+    def _claim(self, drops: list[Path], *, within: str = "") -> None:
+        """Move drops into a claim of their own; it is hidden until it is whole, so that nobody hands over a part."""
         name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         unfinished = self._settings.claimed_folder / f".{name}"
-        unfinished.mkdir()
-        return unfinished, self._settings.claimed_folder / name
+        (unfinished / within).mkdir(parents=True)
+        moved = [drop for drop in drops if self._move(drop, unfinished / within / drop.name)]
+        if not moved:
+            _remove_empty(unfinished)
+            return
+        unfinished.rename(self._settings.claimed_folder / name)
+        crash_point("inbox.claimed")
+
+    def _move(self, drop: Path, to: Path) -> bool:
+        """Move one drop; one that cannot be moved stays, is complained about once, and keeps no other waiting."""
+        try:
+            drop.rename(to)
+        except FileNotFoundError:
+            log.info("%s was taken away before it was claimed", drop.name)
+            return False
+        except OSError as error:
+            if drop.name not in self._immovable:
+                log.error("%s cannot be claimed: %s. Let the scheduler's user write it.", drop, error.strerror)
+            self._immovable.add(drop.name)
+            return False
+        return True
 
     def _finish_abandoned_claims(self) -> None:
         for path in self._settings.claimed_folder.glob(".*"):
@@ -133,13 +141,6 @@ def _job_name(root: Path) -> str:
         return root.name
     files = sorted(path.name for path in root.iterdir())
     return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
-
-
-def _move(drop: Path, to: Path) -> None:
-    try:
-        os.rename(drop, to)
-    except FileNotFoundError:
-        log.info("%s was taken away before it was claimed", drop.name)
 
 
 def _remove_empty(claim: Path) -> None:

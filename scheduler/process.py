@@ -46,11 +46,13 @@ def run(settings: Settings, *, once: bool = False) -> None:
 
 
 def _attempt(step: Callable[[], object]) -> None:
-    """Do a step; where a server does not answer, say so and go on: the next round tries again."""
+    """Do a step; where a server does not answer or the disk is full, say so and go on: the next round tries again."""
     try:
         step()
     except DigitlineError as error:
         log.error("%s %s Trying again.", error, error.mend)
+    except OSError as error:
+        log.error("%s. Trying again.", error)
 
 
 def _wake_ups(settings: Settings, stop: threading.Event) -> Iterator[None]:

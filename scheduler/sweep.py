@@ -7,6 +7,7 @@ import logging
 from core.errors import QueueUnreachable
 from core.ledger import batches, jobs
 from core.queues import send_batches
+from core.vocabulary import Job
 from scheduler.filing import file_away
 from scheduler.producer import Line
 
@@ -27,7 +28,15 @@ def sweep(line: Line) -> None:
     _send_lost(line)
     jobs.close_all_over(database)
     for job in jobs.unfiled(database):
+        _file(line, job)
+
+
+def _file(line: Line, job: Job) -> None:
+    """File a drop away; one that cannot be moved or written to stays claimed and keeps no other waiting."""
+    try:
         log.info("job %s '%s': %s, filed as %s", job.id, job.name, job.state, file_away(line, job))
+    except OSError as error:
+        log.error("job %s '%s' is %s and cannot be filed yet: %s", job.id, job.name, job.state, error)
 
 
 def _send_lost(line: Line) -> None:

@@ -58,8 +58,9 @@ class Journey:
             log.warning("%s", error)
             return "left alone: another worker took the batch over"
         except BaseException as error:
-            # Whatever it is, an interrupt included: the batch goes back at once, the attempt stays counted.
-            batches.release(self.database, lease, f"{type(error).__name__}: {error}")
+            # Whatever it is, the batch goes back at once. An error counts against it, the end of its worker does not.
+            blameless = not isinstance(error, Exception)
+            batches.release(self.database, lease, f"{type(error).__name__}: {error}", blameless=blameless)
             raise
         return f"{outcome}, {time.perf_counter() - started:.2f} s"
 

@@ -77,9 +77,17 @@ def renew(database: Database, lease: Lease, lease_time: float) -> None:
         _only_holder(connection.execute(update(_batches).where(_held(lease)).values(until)).rowcount, lease)
 
 
-def release(database: Database, lease: Lease, error: str) -> None:
-    """Give an unfinished batch back, so that the sweep sends it again at once; a stale lease is left alone."""
-    free = {"state": BatchState.QUEUED.value, "lease_token": None, "lease_until": None, "error": error}
+def release(database: Database, lease: Lease, error: str, *, blameless: bool = False) -> None:
+    """Give an unfinished batch back, so that the sweep sends it again at once; a stale lease is left alone.
+
+    Args:
+        database: the ledger.
+        lease: of the batch.
+        error: what went wrong, for people.
+        blameless: the batch had no part in it, as where its worker was told to stop; the attempt does not count.
+    """
+    attempts = _batches.c.attempts - (1 if blameless else 0)
+    free = {"state": BatchState.QUEUED.value, "attempts": attempts, "error": error, **_NO_LEASE}
     with database.begin() as connection:
         connection.execute(update(_batches).where(_held(lease)).values(free))
 

@@ -212,3 +212,33 @@ def test_an_inbox_on_another_file_system_is_refused(settings: MakeSettings, line
         for folder in (chosen.inbox_folder, chosen.claimed_folder, chosen.failed_folder, chosen.inbox_folder.parent):
             if folder.exists():
                 folder.rmdir()
+
+
+@pytest.mark.parametrize("when", ["claimed", "filed"])
+def test_a_drop_that_cannot_be_moved_keeps_no_other_waiting(
+    line: Line, inbox: Inbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    rename, stuck = Path.rename, line.settings.inbox_folder / "stuck"
+
+    def refused(path: Path, to: Path) -> Path:
+        # As the kernel refuses it to a user who does not own the folder; root, who runs tests, owns them all.
+        if path.name == "stuck" and (path == stuck) == (when == "claimed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    for name in ("stuck", "works"):
+        pictures(line.settings.inbox_folder / name, "a.png")
+    for job in looked(inbox) + looked(inbox):
+        score(line, job)
+    sweep(line)
+    sweep(line)
+    (filed,) = line.settings.done_folder.iterdir()
+    assert "-works-" in filed.name
+    assert "stuck" in caplog.text
+    assert "Permission denied" in caplog.text
+    monkeypatch.undo()
+    for job in looked(inbox):
+        score(line, job)
+    sweep(line)
+    assert len(list(line.settings.done_folder.iterdir())) == 2

@@ -130,6 +130,24 @@ def test_a_folder_that_is_gone_gives_the_batch_back_with_the_reason(journey: Jou
     assert "There is no folder" in str(next(results.of_job(journey.database, job.id)).message)
 
 
+def test_a_batch_whose_worker_is_told_to_stop_is_given_back_as_often_as_it_takes(
+    make_journey: Callable[..., Journey], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.pulse._NOTE_EVERY", -1.0)
+    journey = make_journey()
+    job = job_of(journey, digit_folder(tmp_path / "digits", 2))
+    (batch,) = batches.of_job(journey.database, job.id)
+
+    def stop(done: int, of: int) -> None:
+        raise SystemExit(f"told to stop at {done} of {of}")
+
+    for _ in range(5):
+        with pytest.raises(SystemExit):
+            journey.score(batch.id, stop)
+    assert batches.quarantine_exhausted(journey.database, 3) == []
+    assert journey.score(batch.id, nobody).startswith("2 scored")
+
+
 def test_a_copy_of_a_batch_that_is_done_is_left_alone(journey: Journey, tmp_path: Path) -> None:
     job = job_of(journey, digit_folder(tmp_path / "digits", 2))
     assert score_all(journey, job)[0].startswith("2 scored")
