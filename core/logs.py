@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import logging
 
+#: Libraries that explain themselves at length, and the lowest level at which they say what people want to read.
+_LOWEST = {
+    "alembic": logging.WARNING,
+    "amqp": logging.WARNING,
+    # It names a task by a number; worker.tasks says the same in words.
+    "celery.app.trace": logging.WARNING,
+    "celery.worker.strategy": logging.WARNING,
+    "flower.command": logging.WARNING,
+    # Flower asks workers how they are as soon as it starts, and warns where they still load their model.
+    "flower.inspector": logging.ERROR,
+    "kombu": logging.WARNING,
+    "watchfiles": logging.WARNING,
+}
+
 
 class _OneLine(logging.Formatter):
     """Keeps a record on one line, whatever a file's name holds; a traceback keeps its lines."""
@@ -22,6 +36,5 @@ def set_up(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("%(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # These explain themselves at length at INFO; people want to read what the line does.
-    for chatty in ("alembic", "kombu", "amqp", "watchfiles", "celery.worker.strategy"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    for name, lowest in _LOWEST.items():
+        logging.getLogger(name).setLevel(max(lowest, logging.getLevelNamesMapping()[level]))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from core.quiet import without_native_chatter
+
 if TYPE_CHECKING:
     from core.errors import DigitlineError, JobFailed, JobNotFound, LedgerUnreachable, QueueUnreachable, SubmissionError
     from digitline.client import JobHandle, job, jobs, submit
@@ -43,7 +45,9 @@ _ORIGINS = {
 def __getattr__(name: str) -> object:
     if name not in _ORIGINS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_ORIGINS[name]), name)
+    with without_native_chatter():
+        origin = import_module(_ORIGINS[name])
+    return getattr(origin, name)
 
 
 def __dir__() -> list[str]:

@@ -18,6 +18,7 @@ from classifier.predict import Predictor
 from classifier.preprocess import prepare
 from core.errors import ImageRejected
 from core.ledger.results import Result
+from core.quiet import without_native_chatter
 from core.settings import Settings, get_settings
 from core.vocabulary import Labels, Manifest, Outcome
 from scheduler.folder import list_files, true_labels
@@ -81,7 +82,8 @@ def load_predictor(model: AnyPath | None = None) -> Predictor:
 
 @cache
 def _loaded(folder: Path, batch_size: int) -> Predictor:
-    return Predictor(folder, batch_size=batch_size)
+    with without_native_chatter():
+        return Predictor(folder, batch_size=batch_size)
 
 
 def _read_batch(batch: Sequence[Item], predictor: Predictor, settings: Settings) -> list[Result]:

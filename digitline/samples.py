@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from core.errors import DatasetError
-from training.dataset import read_idx
+from training.idx import read_idx
 
 FOLDER = Path(__file__).resolve().parent.parent / "samples"
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +16,11 @@ from classifier.images import ImageFolder, decode
 from classifier.preprocess import SIDE, Image, prepare
 from core.errors import DatasetError, ImageRejected
 from core.vocabulary import DIGITS
+from training.idx import MEND, read_idx
 
-#: Type code of unsigned bytes in an IDX header, the only type MNIST uses.
-_UNSIGNED_BYTE = 0x08
 #: Bytes of a file in a class folder; a digit needs far less.
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_PIXELS = 100_000_000
-
-_MEND = "Give the folder of the four IDX files of MNIST, as they come or unpacked."
 
 #: The four parts of MNIST: file name, shape, and the SHA-256 of the array's bytes (without the IDX header).
 PARTS: dict[str, tuple[str, tuple[int, ...], str]] = {
@@ -107,30 +101,6 @@ def load_mnist(data: Path | None = None) -> Dataset:
     )
 
 
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, gzipped or plain.
-
-    Returns:
-        uint8, in the shape that the header states.
-
-    Raises:
-        DatasetError: the file is missing, damaged or no such file.
-    """
-    try:
-        raw = path.read_bytes()
-        data = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{path} cannot be read: {error}.", mend=_MEND) from error
-    if len(data) < 4 or data[:3] != bytes((0, 0, _UNSIGNED_BYTE)) or len(data) < 4 + 4 * data[3]:
-        raise DatasetError(f"{path} is not an IDX file of unsigned bytes.", mend=_MEND)
-    dimensions = data[3]
-    shape = tuple(int(size) for size in np.frombuffer(data, ">u4", dimensions, offset=4))
-    start = 4 + 4 * dimensions
-    if len(data) - start != math.prod(shape):
-        raise DatasetError(f"{path} holds {len(data) - start} bytes where its header states {shape}.", mend=_MEND)
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
-
-
 def check(part: str, array: NDArray[np.uint8]) -> None:
     """Check that an array is the given part of MNIST, byte by byte.
 
@@ -139,9 +109,9 @@ def check(part: str, array: NDArray[np.uint8]) -> None:
     """
     name, shape, digest = PARTS[part]
     if array.shape != shape:
-        raise DatasetError(f"{name} has the shape {array.shape}, not {shape}.", mend=_MEND)
+        raise DatasetError(f"{name} has the shape {array.shape}, not {shape}.", mend=MEND)
     if hashlib.sha256(array.tobytes()).hexdigest() != digest:
-        raise DatasetError(f"{name} does not hold MNIST's digits: its SHA-256 is another.", mend=_MEND)
+        raise DatasetError(f"{name} does not hold MNIST's digits: its SHA-256 is another.", mend=MEND)
 
 
 def split(digits: Digits, *, validation: int = 5000, seed: int = 3) -> Split:
@@ -191,7 +161,7 @@ def _from_folder(data: Path, part: str) -> NDArray[np.uint8]:
     name = PARTS[part][0]
     plain, packed = data / name, data / f"{name}.gz"
     if not plain.exists() and not packed.exists():
-        raise DatasetError(f"{packed} is missing.", mend=_MEND)
+        raise DatasetError(f"{packed} is missing.", mend=MEND)
     return read_idx(packed if packed.exists() else plain)
 
 
@@ -200,7 +170,7 @@ def _from_keras() -> dict[str, NDArray[np.uint8]]:
     try:
         (train_images, train_labels), (test_images, test_labels) = keras.datasets.mnist.load_data()
     except Exception as error:  # Keras raises nothing narrower where it cannot download.
-        raise DatasetError(f"MNIST cannot be downloaded: {error}", mend=_MEND) from error
+        raise DatasetError(f"MNIST cannot be downloaded: {error}", mend=MEND) from error
     return {
         "train-images": train_images,
         "train-labels": train_labels,

@@ -17,6 +17,7 @@ from core.database import Database
 from core.errors import ArtifactError, DigitlineError
 from core.ledger import models
 from core.queues import get_app
+from core.quiet import without_native_chatter
 from core.settings import Settings, get_settings
 from core.vocabulary import Model, QueueName
 
@@ -51,6 +52,7 @@ def run(settings: Settings, *, concurrency: int | None = None, queues: str | Non
     database.close()  # no connection may cross the fork
     _set_environment(settings)
     arguments = [
+        "--quiet",
         "worker",
         f"--hostname={name}@%h",
         f"--concurrency={concurrency or settings.processes}",
@@ -87,8 +89,9 @@ def _is_ours(error: Exception) -> bool:
 def journey() -> Journey:
     """The journey of this process, made once."""
     # Imported here, in the child: TensorFlow does not survive a fork, so the pool's parent must never load it.
-    station = importlib.import_module("worker.journey")
-    importlib.import_module("classifier.predict").bind_to_one_thread()
+    with without_native_chatter():
+        station = importlib.import_module("worker.journey")
+        importlib.import_module("classifier.predict").bind_to_one_thread()
     settings = get_settings()
     database = Database(settings.database)
     name = f"{os.uname().nodename}:{os.getpid()}"
@@ -109,7 +112,8 @@ def _load(model: Model, batch_size: int) -> Predictor:
             mend="Put the folder back, or add and promote the model that lies there.",
         )
     predict = importlib.import_module("classifier.predict")
-    predictor: Predictor = predict.Predictor(folder, batch_size=batch_size)
+    with without_native_chatter():
+        predictor: Predictor = predict.Predictor(folder, batch_size=batch_size)
     return predictor
 
 
@@ -117,6 +121,4 @@ def _set_environment(settings: Settings) -> None:
     """What the libraries read when they are imported, so before any child does."""
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
-    # TensorFlow's notes on processors and absent GPUs would bury what a person wants to read.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # one process per core, and no GPU is shared among them

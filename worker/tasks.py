@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from core.queues import SCORE_BATCH, get_app
 from worker import process
+
+log = logging.getLogger(__name__)
 
 app = get_app()
 
@@ -27,4 +30,6 @@ def score_batch(self: Any, *, batch_id: int) -> str:
         # Flower shows these fields of a running task; the line returned at the end takes their place.
         self.send_event("task-progress", result=f"{done} of {of} images")
 
-    return process.journey().score(batch_id, tell)
+    told = process.journey().score(batch_id, tell)
+    log.info("%s: %s", self.request.kwargsrepr, told)
+    return told

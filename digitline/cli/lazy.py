@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from digitline.cli.quiet import without_native_chatter
+from core.quiet import without_native_chatter
 
 #: Panel of the help, module, verb and summary. Each module has a `register(app)` that adds its verbs.
 VERBS: dict[str, dict[str, dict[str, str]]] = {

@@ -12,7 +12,8 @@ import pytest
 from classifier.artifact import shipped_model
 from classifier.predict import Predictor
 from classifier.preprocess import Image
-from training.dataset import Digits, read_idx
+from training.dataset import Digits
+from training.idx import read_idx
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.dataset import Digits, Split, read_idx
+from training.dataset import Digits, Split
+from training.idx import read_idx
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 

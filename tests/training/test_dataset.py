@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from core.errors import DatasetError
-from training.dataset import PARTS, Digits, check, load_folder, load_mnist, prepare_all, read_idx, split
+from training.dataset import PARTS, Digits, check, load_folder, load_mnist, prepare_all, split
+from training.idx import read_idx
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 

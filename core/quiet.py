@@ -9,8 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Lines that TensorFlow's libraries log before their log level can be set: information, warnings and their preamble.
-_CHATTER = re.compile(rb"[IW]\d{4} \d\d:\d\d:|WARNING: All log messages before absl|To enable the following")
+#: Lines that TensorFlow's libraries log before their log level can be set: information, warnings and their preamble,
+#: and the error that there is no GPU.
+_CHATTER = re.compile(
+    rb"[IW]\d{4} \d\d:\d\d:|WARNING: All log messages before absl|To enable the following|E\d{4} .* cuInit: "
+)
 
 
 @contextmanager

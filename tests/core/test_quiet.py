@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from digitline.cli.quiet import without_native_chatter
+from core.quiet import without_native_chatter
 
 
 def _import_something_loud() -> None:
