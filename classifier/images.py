@@ -34,10 +34,16 @@ from core.vocabulary import Reason
 
 #: Links are not followed, and a FIFO or a device does not make us wait.
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_OPEN_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+_OPEN_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_OPEN_FOLDER = _OPEN_ROOT | os.O_NOFOLLOW
 #: Folders kept open at a time; images come in the order of their paths, so few are enough.
 _FOLDERS = 32
 _ANYBODY_MAY_READ = 0o444
+
+#: What says nothing about the file but that the host or its share is in trouble, which may pass.
+_PASSING = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}
+)
 
 #: The decoder of every kind, named outright so that no other is tried.
 _DECODERS: dict[str, type[ImageFile.ImageFile]] = {
@@ -67,15 +73,23 @@ _DECODER_ERRORS = (
 class ImageFolder:
     """A folder of images of which no read ever leaves.
 
-    Every folder below it is resolved once and then held open, so that a read costs one openat and nothing that happens
-    to the path later can lead it elsewhere. Close it, or use it in a `with`.
+    The root and every folder below it are opened once and then held open, so that a read costs one openat and nothing
+    that happens to a path later can lead it elsewhere. The root may be a symbolic link; below it none is followed.
+    Close it, or use it in a `with`.
     """
 
     def __init__(self, root: Path, *, max_bytes: int) -> None:
+        """Open the root; where it cannot be opened, every read says why."""
         #: Descriptors of open folders by their path below the root, oldest first.
         self._folders: dict[str, int] = {}
-        self._root = os.path.realpath(root)
+        self._root: int | None = None
+        #: Number of the error that kept the root from being opened.
+        self._unopened = errno.EBADF
         self._max_bytes = max_bytes
+        try:
+            self._root = os.open(root, _OPEN_ROOT)
+        except OSError as error:
+            self._unopened = error.errno or errno.EBADF
 
     def read(self, relative: str) -> bytes:
         """Read one file whole.
@@ -85,6 +99,7 @@ class ImageFolder:
 
         Raises:
             ImageRejected: `outside`, `missing`, `unreadable`, `empty` or `too_large`.
+            OSError: the host or its share is in trouble, which may pass.
         """
         folder, _, name = relative.rpartition("/")
         if relative.startswith("/") or name in ("", ".", ".."):
@@ -97,6 +112,7 @@ class ImageFolder:
             finally:
                 os.close(file)
         except OSError as error:
+            _let_pass(error)
             raise _refusal(error) from error
         except ValueError:
             raise ImageRejected(Reason.MISSING, "There is no such file: no file can have this name.") from None
@@ -105,6 +121,9 @@ class ImageFolder:
         """Let go of the folders held open."""
         while self._folders:
             os.close(self._folders.popitem()[1])
+        if self._root is not None:
+            os.close(self._root)
+            self._root = None
 
     def __enter__(self) -> Self:
         return self
@@ -136,17 +155,17 @@ class ImageFolder:
         return data
 
     def _open(self, folder: str) -> int:
-        """Resolve a folder, see that it lies within the root, and walk there without following links."""
-        if ".." in folder.split("/"):
+        """Walk from the root to a folder and hold it open."""
+        parts = [part for part in folder.split("/") if part not in ("", ".")]
+        if ".." in parts:
             raise _outside()
-        resolved = os.path.realpath(os.path.join(self._root, folder))
-        if os.path.commonpath((self._root, resolved)) != self._root:
-            raise _outside()
-        at = os.open(self._root, _OPEN_FOLDER)
-        for part in os.path.relpath(resolved, self._root).split("/"):
+        if self._root is None:
+            raise OSError(self._unopened, os.strerror(self._unopened))
+        at = os.dup(self._root)
+        for part in parts:
             try:
-                at, above = os.open(part, _OPEN_FOLDER, dir_fd=at), at
-            except OSError:
+                at, above = _step(at, part), at
+            except BaseException:
                 os.close(at)
                 raise
             os.close(above)
@@ -166,6 +185,7 @@ def read_image(root: Path, relative: str, *, max_bytes: int) -> bytes:
 
     Raises:
         ImageRejected: `outside`, `missing`, `unreadable`, `empty` or `too_large`.
+        OSError: the host or its share is in trouble, which may pass.
     """
     with ImageFolder(root, max_bytes=max_bytes) as folder:
         return folder.read(relative)
@@ -243,8 +263,27 @@ def _too_large(width: int, height: int, max_pixels: int) -> ImageRejected:
     )
 
 
+def _step(at: int, name: str) -> int:
+    """Open a folder in an open folder."""
+    try:
+        return os.open(name, _OPEN_FOLDER, dir_fd=at)
+    except OSError:
+        # Linux calls a link that is not followed no folder; other systems call it a loop.
+        if stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
+            raise ImageRejected(
+                Reason.OUTSIDE, "A folder on the path is a symbolic link, and links are not followed."
+            ) from None
+        raise
+
+
 def _outside() -> ImageRejected:
     return ImageRejected(Reason.OUTSIDE, "The path leads out of the folder.")
+
+
+def _let_pass(error: OSError) -> None:
+    """Raise what may pass: a rejection is for ever, and another attempt may read the file."""
+    if error.errno in _PASSING:
+        raise error
 
 
 def _refusal(error: OSError) -> ImageRejected:

@@ -114,14 +114,14 @@ def bind_to_one_thread() -> None:
 
 
 def _traced(network: keras.Model, temperature: float, batch_size: int) -> tf.types.experimental.PolymorphicFunction:
-    """Make one graph of network, calibration and ranking."""
+    """Make one graph of network, calibration and ranking; without autograph, which writes a file to /tmp each time."""
 
     def score(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         probabilities = tf.nn.softmax(network(images, training=False) / temperature)
         best, places = tf.math.top_k(probabilities, 2)
         return probabilities, best, places
 
-    return tf.function(score, input_signature=[tf.TensorSpec((batch_size, SIDE, SIDE, 1), tf.float32)])
+    return tf.function(score, autograph=False, input_signature=[tf.TensorSpec((batch_size, SIDE, SIDE, 1), tf.float32)])
 
 
 def _joined(scores: list[Scores]) -> Scores:

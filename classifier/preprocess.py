@@ -127,8 +127,14 @@ def in_mnist_form(pixels: Image) -> bool:
 
 
 def centre_of_mass(pixels: Image) -> tuple[float, float]:
-    """Find the centre of mass of the grey levels, in pixels from the left and from the top."""
+    """Find the centre of mass of the grey levels, in pixels from the left and from the top.
+
+    Raises:
+        ImageRejected: `blank`, every pixel is black and there is no mass.
+    """
     moments = cv2.moments(pixels)
+    if moments["m00"] == 0:
+        raise _faint()
     return moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
 
 
@@ -181,7 +187,7 @@ def take_levels(sheet: Sheet) -> None:
     # The mean of the ink from the means of all and of paper: a second look through a mask would cost ten times more.
     white = (cv2.mean(pixels)[0] * area - paper * (area - strokes)) / strokes
     if white - paper < MIN_CONTRAST:
-        raise ImageRejected(Reason.BLANK, "The image is blank: what differs from the paper is too faint to be ink.")
+        raise _faint()
     sheet.paper, sheet.grain, sheet.white = paper, float(deviation[0, 0]), white
 
 
@@ -213,6 +219,10 @@ def centre(sheet: Sheet) -> None:
     page = np.zeros((SIDE, SIDE), np.uint8)
     page[top : top + height, left : left + width] = sheet.pixels
     sheet.pixels = page
+
+
+def _faint() -> ImageRejected:
+    return ImageRejected(Reason.BLANK, "The image is blank: what differs from the paper is too faint to be ink.")
 
 
 def _ink(sheet: Sheet) -> Image:

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InternalError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from core.errors import LedgerUnreachable, RevisionMismatch
@@ -53,6 +53,9 @@ class Database:
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             kind = parsed.get_backend_name()
             raise LedgerUnreachable(f"DIGITLINE_DATABASE_URL names {kind}; a ledger is SQLite or PostgreSQL.")
+        if "@" in (parsed.host or ""):
+            # What follows the first @ of a password is taken for the host, and hosts are shown in messages.
+            raise LedgerUnreachable("DIGITLINE_DATABASE_URL has an @ in its password.", mend="Write it as %40.")
         self.url = parsed
 
     @property
@@ -96,8 +99,11 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except DatabaseError as error:
-            # DatabaseError itself is SQLite's word for a file that is damaged or no database at all.
-            if isinstance(error, OperationalError) or type(error) is DatabaseError:
+            if _is_lock(error):
+                raise LedgerUnreachable(f"{self._place()} is busy: {_first_line(error)}.", mend="Try again.") from error
+            # DatabaseError itself is SQLite's word for a file that is damaged or no database at all, and InternalError
+            # PostgreSQL's for a server that only reads.
+            if isinstance(error, OperationalError | InternalError) or type(error) is DatabaseError:
                 raise LedgerUnreachable(f"{self._place()} does not answer: {_first_line(error)}.") from error
             raise
 
@@ -109,7 +115,10 @@ class Database:
             LedgerUnreachable: the database does not answer.
         """
         if self.sqlite and not Path(self.url.database or "").exists():
-            raise RevisionMismatch(f"There is no database at {self.url.database} yet.")
+            raise RevisionMismatch(
+                f"There is no database at {self.url.database} yet.",
+                mend="Run `digitline up` or `digitline migrate`, or name the home of a line with DIGITLINE_HOME.",
+            )
         present = self.refuse_unknown_revision()
         wanted = _scripts().get_current_head()
         if present is None:
@@ -151,6 +160,11 @@ class Database:
 
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(MIGRATIONS))
+
+
+def _is_lock(error: DBAPIError) -> bool:
+    """True where others hold what is wanted: a deadlock or a lock timeout of PostgreSQL."""
+    return getattr(error.orig, "sqlstate", None) in ("40P01", "55P03")
 
 
 def _first_line(error: DBAPIError) -> str:

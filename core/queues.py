@@ -108,12 +108,15 @@ class Inspector:
         """Messages that wait, by queue."""
         return {queue: int(self._ask(self._redis.llen, self._key(queue.value))) for queue in QueueName}
 
-    def batches(self) -> set[int]:
-        """Ids of the batches whose message waits in a queue or is in a worker's hands."""
-        waiting = [raw for queue in QueueName for raw in self._ask(self._redis.lrange, self._key(queue.value), 0, -1)]
-        held = self._ask(self._redis.hvals, self._key(_UNACKED))
-        found = (_batch_id(raw) for raw in (*waiting, *held))
-        return {batch_id for batch_id in found if batch_id is not None}
+    def waiting(self) -> set[int]:
+        """Ids of the batches whose message waits in a queue."""
+        return _batch_ids(
+            raw for queue in QueueName for raw in self._ask(self._redis.lrange, self._key(queue.value), 0, -1)
+        )
+
+    def held(self) -> set[int]:
+        """Ids of the batches whose message is in a worker's hands; those of a dead worker too, for a long time."""
+        return _batch_ids(self._ask(self._redis.hvals, self._key(_UNACKED)))
 
     def _key(self, name: str) -> str:
         return self._prefix + name
@@ -128,6 +131,10 @@ class Inspector:
 def unreachable(error: Exception) -> QueueUnreachable:
     """The error that says in our words what a library said in its own."""
     return QueueUnreachable(f"Redis does not answer: {str(error).rstrip('.')}.")
+
+
+def _batch_ids(messages: Iterable[bytes]) -> set[int]:
+    return {batch_id for batch_id in map(_batch_id, messages) if batch_id is not None}
 
 
 def _batch_id(raw: bytes) -> int | None:
@@ -169,7 +176,7 @@ def _limits(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.soft_time_limit + settings.soft_time_limit // 4 + 1,
         "worker_soft_shutdown_timeout": settings.grace_time / 2,
         "worker_proc_alive_timeout": 120.0,
-        "worker_max_memory_per_child": 4_000_000,  # KiB: a leak recycles the child before it hurts the host
+        "worker_max_memory_per_child": 2_000_000,  # KiB: a leak recycles the child before it hurts the host
     }
 
 

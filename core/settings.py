@@ -24,7 +24,13 @@ class Settings(BaseSettings):
     """What may be set, by environment variable: `batch_size` is `DIGITLINE_BATCH_SIZE`."""
 
     # An empty variable counts as none: `DIGITLINE_BROKER_URL=${BROKER_URL:-}` is how Compose files leave one out.
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
+    )
 
     #: Folder of the line's whole state: inbox, claimed, done, failed, database, logs, embedded Redis.
     home: Path = Path("digitline-home")
@@ -94,6 +100,14 @@ class Settings(BaseSettings):
             raise ValueError(f"must be one of {', '.join(levels)}")
         return value.upper()
 
+    @field_validator("flower_auth")
+    @classmethod
+    def _user_and_password(cls, value: SecretStr | None) -> SecretStr | None:
+        user, colon, password = value.get_secret_value().partition(":") if value is not None else ("", "", "")
+        if value is not None and not (user and colon and password):
+            raise ValueError("must be user:password")
+        return value
+
     @property
     def home_folder(self) -> Path:
         """The home as an absolute path."""
@@ -116,7 +130,7 @@ class Settings(BaseSettings):
 
     @property
     def failed_folder(self) -> Path:
-        """Where drops are filed of which not one image was scored."""
+        """Where drops are filed of which not one image was scored, or whose job was cancelled."""
         return self._beside_the_inbox("failed")
 
     @property
@@ -203,4 +217,5 @@ def get_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]  # the input may be a secret
         name = f"{PREFIX}{'.'.join(map(str, first['loc'])).upper()}"
-        raise SettingsError(f"{name} makes no sense: {first['msg']}.") from error
+        why = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name} makes no sense: {why}.") from error

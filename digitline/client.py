@@ -229,7 +229,7 @@ def _matches(result: Result, only: Only) -> bool:
 def _send_waiting(line: Line) -> None:
     """Send what is queued and not in Redis, as the sweep does, only at once."""
     try:
-        waiting = batches.to_send_again(line.database, line.inspector.batches(), resend_after=0.0)
+        waiting = batches.to_send_again(line.database, line.inspector.waiting(), resend_after=0.0)
         send_batches(line.app, waiting)
     except QueueUnreachable as error:
         log.warning("%s What is queued is sent as soon as it is back.", error)

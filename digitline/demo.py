@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,8 @@ from worker.process import READY
 _START_TIME = 180.0
 #: Seconds the drop gets to become a job.
 _CLAIM_TIME = 60.0
+#: Seconds the sweep gets to file the drop; where it does not, the next line does.
+_FILING_TIME = 30.0
 #: Seconds a stopped line gets beyond its grace time.
 _STOP_MARGIN = 30.0
 
@@ -53,18 +56,20 @@ def demo(settings: Settings, *, images: int, report: Path, as_json: bool) -> int
     """
     console = Console(stderr=as_json)
     with _line(settings, console):
-        console.print(f"Writing {images:,} MNIST test digits as PNG files into {settings.inbox_folder} ...")
+        told = f"Writing {images:,} MNIST test digits as PNG files into {settings.inbox_folder} ..."
+        console.print(told, soft_wrap=True, highlight=False)
         drop = _drop(settings, images)
         line = Line.open(settings)
         handle = JobHandle(line, _job_of(line, drop, console)).wait(progress=True)
+        _wait_until_filed(handle, line)
         page = write_report(line.database, handle.record, report.absolute())
     if as_json:
         print(json.dumps(_as_dict(handle, page)))
     else:
         print_scoreboard(console, handle)
         console.print(f"\n[bold]Report[/]    {page}", soft_wrap=True, highlight=False)
-        console.print(f"[bold]Images[/]    digitline results {handle.id}", highlight=False)
-        console.print("[bold]Next[/]      `digitline up` leaves the line running for your own folders", highlight=False)
+        console.print(f"[bold]Images[/]    {_command()} results {handle.id}", highlight=False)
+        console.print(f"[bold]Next[/]      {_command()} up   leaves the line running for your folders", highlight=False)
     return 0 if handle.accounts.balanced else 1
 
 
@@ -122,6 +127,21 @@ def _job_of(line: Line, drop: Path, console: Console) -> Job:
             except LedgerError:
                 time.sleep(0.1)
     raise LineError(f"The scheduler did not claim {drop}.", mend=f"See {line.settings.logs_folder}.")
+
+
+def _wait_until_filed(handle: JobHandle, line: Line) -> None:
+    """Give the sweep the time to move the drop to done/, where the report's pictures then come from."""
+    deadline = time.monotonic() + _FILING_TIME
+    while jobs.is_unfiled(line.database, handle.record) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    handle.refresh()
+
+
+def _command() -> str:
+    """How this very command line is called from here, whether or not its folder is on the PATH."""
+    if shutil.which("digitline") is not None:
+        return "digitline"
+    return os.path.relpath(Path(sys.executable).parent / "digitline")
 
 
 def _as_dict(handle: JobHandle, page: Path) -> dict[str, object]:

@@ -15,7 +15,6 @@ from core.ledger import jobs, models
 from core.queues import Inspector
 from core.settings import Settings
 from digitline import health
-from scheduler.inbox import prepare_folders
 from scheduler.producer import Line
 
 #: Bytes of free disk under which the doctor frowns.
@@ -52,11 +51,16 @@ def _examine(what: str, check: Callable[[Settings], str], settings: Settings) ->
         return Finding(what, True, check(settings))
     except DigitlineError as error:
         return Finding(what, False, str(error), error.mend)
+    except OSError as error:
+        return Finding(what, False, f"{error}.", "Name another home with DIGITLINE_HOME, or mend this one.")
 
 
 def _folders(settings: Settings) -> str:
-    prepare_folders(settings)
     for folder in (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder):
+        # Looked for, not made: whoever asks a doctor wants to know, and maybe stands in the wrong place.
+        if not folder.is_dir():
+            mend = "Run `digitline up`, which makes it, or name the home of a line with DIGITLINE_HOME."
+            raise LineError(f"There is no folder {folder}: no line has run here.", mend=mend)
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             raise LineError(f"{folder} cannot be written.", mend="Give this user the right to write there.")
     return f"inbox {settings.inbox_folder}"

@@ -14,15 +14,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
 from core.errors import LineError
+from core.queues import Inspector
 from core.settings import Settings
+from digitline import flower as flower_process
 from digitline import lifeline, redis_server
+from digitline.printer import LoggingPrinter
 from digitline.setup import prepare_ledger
 from scheduler.inbox import prepare_folders
 
@@ -42,6 +44,10 @@ def up(settings: Settings, *, flower: bool = True) -> int:
         LineError: it runs already in this home, or cannot start.
         LedgerUnreachable, QueueUnreachable, SettingsError: as they say.
     """
+    if flower:
+        flower_process.check(settings)
+    if not settings.embedded_queue:
+        Inspector(settings).ping()
     prepare_folders(settings)
     settings.logs_folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -59,6 +65,7 @@ def up(settings: Settings, *, flower: bool = True) -> int:
         print(_welcome(settings, port), flush=True)
         line.loop()
         line.stopping = True
+        print(_farewell(line.exit_code), flush=True)
         return line.exit_code
 
 
@@ -112,34 +119,6 @@ class Line(Manager):  # type: ignore[misc]  # honcho has no types
         if not self.stopping:
             self.redis_died = True
             self.terminate()
-
-
-class LoggingPrinter(Printer):  # type: ignore[misc]  # honcho has no types
-    """Prints each line under its process's name, and appends it to that process's log."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(sys.stdout)
-        self._folder = folder
-        self._files: dict[str, IO[str]] = {}
-
-    @classmethod
-    @contextmanager
-    def writing_to(cls, folder: Path) -> Iterator[LoggingPrinter]:
-        """A printer whose files are closed at the end."""
-        printer = cls(folder)
-        try:
-            yield printer
-        finally:
-            for file in printer._files.values():
-                file.close()
-
-    def write(self, message: Any) -> None:
-        """Print and log one message of honcho's."""
-        super().write(message)
-        if message.name not in self._files:
-            self._files[message.name] = (self._folder / f"{message.name}.log").open("a", encoding="utf-8", buffering=1)
-        text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
-        self._files[message.name].write(f"{message.time:%Y-%m-%d %H:%M:%S} {text.rstrip()}\n")
 
 
 def free_port(address: str, preferred: int) -> int:
@@ -203,6 +182,15 @@ def _signal(process_id: int, number: signal.Signals) -> None:
         os.kill(process_id, number)
     except ProcessLookupError:
         return  # it ended by itself a moment ago
+
+
+def _farewell(exit_code: int) -> str:
+    if exit_code == 0:
+        return "The line has stopped. Nothing is lost; `digitline up` goes on where it was."
+    return (
+        "A process of the line died, so all of it was stopped; the lines above say which and why. Nothing is lost; "
+        "`digitline up` goes on where it was."
+    )
 
 
 def _welcome(settings: Settings, port: int | None) -> str:

@@ -19,17 +19,26 @@ def run(settings: Settings, *, port: int | None = None) -> None:
     Raises:
         SettingsError: it would listen beyond loopback without a password.
     """
+    check(settings)
     if settings.flower_auth is None:
-        if not _is_loopback(settings.flower_address):
-            raise SettingsError(
-                f"Flower would listen on {settings.flower_address} without a password.",
-                mend="Set DIGITLINE_FLOWER_AUTH=user:password, or DIGITLINE_FLOWER_ADDRESS=127.0.0.1.",
-            )
         # Nobody but this machine's users reaches it, and they may use Redis itself.
         os.environ["FLOWER_UNAUTHENTICATED_API"] = "true"
     if port is not None:
         os.environ["DIGITLINE_FLOWER_PORT"] = str(port)
     get_app().start(["flower", f"--conf={CONFIGURATION}"])
+
+
+def check(settings: Settings) -> None:
+    """Refuse an address that others reach where no password is set.
+
+    Raises:
+        SettingsError: so it is.
+    """
+    if settings.flower_auth is None and not _is_loopback(settings.flower_address):
+        raise SettingsError(
+            f"Flower would listen on {settings.flower_address} without a password.",
+            mend="Set DIGITLINE_FLOWER_AUTH=user:password, or DIGITLINE_FLOWER_ADDRESS=127.0.0.1.",
+        )
 
 
 def _is_loopback(address: str) -> bool:

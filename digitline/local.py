@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.artifact import shipped_model
-from classifier.images import ImageFolder, decode
+from classifier.images import ImageFolder, decode, read_image
 from classifier.predict import Predictor
 from classifier.preprocess import prepare
 from core.errors import ImageRejected
@@ -148,8 +148,7 @@ def _of_path(path: Path, settings: Settings) -> Iterable[Item]:
     if not path.is_dir():
         # A link that a person names is meant; only links inside a folder are not followed.
         target = Path(os.path.realpath(path))
-        folder = ImageFolder(target.parent, max_bytes=settings.max_bytes)
-        return [Item(str(path), partial(_load, folder, target.name, settings.max_pixels))]
+        return [Item(str(path), partial(_load_one, target, settings))]
     files = list_files(path)
     labels = true_labels(path, files, Labels.AUTO) or [None] * len(files)
     folder = ImageFolder(path, max_bytes=settings.max_bytes)
@@ -157,6 +156,11 @@ def _of_path(path: Path, settings: Settings) -> Iterable[Item]:
         Item(file, partial(_load, folder, file, settings.max_pixels), label)
         for file, label in zip(files, labels, strict=True)
     )
+
+
+def _load_one(path: Path, settings: Settings) -> tuple[bytes, Array]:
+    data = read_image(path.parent, path.name, max_bytes=settings.max_bytes)
+    return data, decode(data, max_pixels=settings.max_pixels)
 
 
 def _load(folder: ImageFolder, relative: str, max_pixels: int) -> tuple[bytes, Array]:

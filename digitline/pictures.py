@@ -43,7 +43,7 @@ class Album:
             data = self._folder.read(result.path)
             image = decode(data, max_pixels=self._max_pixels)
             prepared = prepare(image)
-        except ImageRejected as error:
+        except (ImageRejected, OSError) as error:
             return Picture(note=f"No picture: {error}")
         changed = result.sha256 is not None and hashlib.sha256(data).hexdigest() != result.sha256
         note = "The file has changed since it was scored." if changed else None

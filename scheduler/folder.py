@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -15,8 +16,13 @@ LABELS_FILE = "labels.csv"
 #: A drop is complete at once where this file lies in it.
 READY_FILE = "_READY"
 
+#: Largest labels.csv that is read, bytes; over a million lines.
+_LABELS_LIMIT = 64 * 1024 * 1024
+
 _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "__macosx", "icon\r", READY_FILE.lower()})
-_IGNORED_SUFFIXES = (".part", ".filepart", ".partial", ".crdownload", ".download", ".tmp", ".temp", ".swp", ".swx", "~")
+#: What browsers, sftp and scp clients and sync tools call a file that is still on its way.
+_UPLOAD_SUFFIXES = (".part", ".filepart", ".partial", ".crdownload", ".download", ".tmp", ".temp")
+_IGNORED_SUFFIXES = (*_UPLOAD_SUFFIXES, ".swp", ".swx", "~")
 _IGNORED_PREFIXES = (".", "~$", "#")
 
 
@@ -24,6 +30,11 @@ def ignored(name: str) -> bool:
     """True for what is nobody's picture: hidden, temporary and editor files, a system's thumbnails."""
     lower = name.lower()
     return lower in _IGNORED_NAMES or lower.startswith(_IGNORED_PREFIXES) or lower.endswith(_IGNORED_SUFFIXES)
+
+
+def on_its_way(name: str) -> bool:
+    """True for the temporary name of an upload, which will be renamed once it is complete."""
+    return name.lower().endswith(_UPLOAD_SUFFIXES)
 
 
 def list_files(root: Path) -> list[str]:
@@ -44,7 +55,7 @@ def list_files(root: Path) -> list[str]:
         raise _unreadable(root, error) from error
     if not is_folder:
         raise SourceNotFound(f"{root} is no folder.", mend="Give the folder that holds the images.")
-    files = sorted(_walk(root, ""))
+    files = sorted(_walk(root))
     if not files:
         raise SourceEmpty(f"{root} holds no file to score.", mend="Hidden and temporary files are left alone.")
     return files
@@ -59,28 +70,32 @@ def true_labels(root: Path, files: Sequence[str], labels: Labels) -> list[int | 
         labels: where to look. `auto` takes labels.csv if there is one, else class folders.
 
     Raises:
-        LabelsError: labels.csv is missing though asked for, or has a line that cannot be right.
+        LabelsError: what was asked for by name is missing, or labels.csv has a line that cannot be right.
     """
     if labels is Labels.NONE:
         return None
     table = root / LABELS_FILE
-    if labels is Labels.CSV or (labels is Labels.AUTO and table.is_file()):
+    if labels is Labels.CSV or (labels is Labels.AUTO and _is_given(table)):
         listed = read_labels(table, set(files))
         found = [listed.get(file) for file in files]
     else:
         found = [_class_folder(root.name, file) for file in files]
-    return found if any(label is not None for label in found) else None
+    if any(label is not None for label in found):
+        return found
+    if labels is Labels.FOLDERS:
+        raise LabelsError(f"{root} has no class folders.", mend="Put the images into folders named 0 to 9.")
+    return None
 
 
 def read_labels(table: Path, files: set[str]) -> dict[str, int]:
     """Read a labels.csv: `path,label` a line, a header line allowed.
 
     Raises:
-        LabelsError: it cannot be read, or a line is wrong; the message names the line.
+        LabelsError: it cannot be read, is no regular file or too large, or a line is wrong; the message names the line.
     """
     try:
-        with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-            rows = [(number, row) for number, row in enumerate(csv.reader(lines), start=1) if row]
+        lines = io.StringIO(_read_regular(table).decode("utf-8-sig", errors="surrogateescape"), newline="")
+        rows = [(number, row) for number, row in enumerate(csv.reader(lines), start=1) if row]
     except (OSError, csv.Error) as error:
         raise LabelsError(f"{table} cannot be read: {error}.") from error
     if rows and [cell.strip().lower() for cell in rows[0][1][:2]] == ["path", "label"]:
@@ -99,25 +114,51 @@ def cut(files: Sequence[str], labels: Sequence[int | None] | None, size: int) ->
     return [Manifest(files[at : at + size], None if labels is None else labels[at : at + size]) for at in starts]
 
 
-def _walk(root: Path, prefix: str) -> Iterator[str]:
-    try:
-        with os.scandir(root / prefix) as found:
-            entries = list(found)
-    except OSError as error:
-        raise SourceUnreadable(
-            f"{root / prefix} cannot be read: {error.strerror}.", mend="Check its rights."
-        ) from error
-    for entry in entries:
-        if ignored(entry.name):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, f"{prefix}{entry.name}/")
-        elif prefix or entry.name != LABELS_FILE:
-            yield prefix + entry.name
+def _walk(root: Path) -> Iterator[str]:
+    """Every file to score, in no order; its own stack, since a sender may nest folders deeper than Python recurses."""
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        try:
+            with os.scandir(root / prefix) as found:
+                entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+        except OSError as error:
+            raise _unreadable(root / prefix, error) from error
+        for name, is_folder in entries:
+            if ignored(name):
+                continue
+            if is_folder:
+                waiting.append(f"{prefix}{name}/")
+            elif prefix or name != LABELS_FILE:
+                yield prefix + name
 
 
 def _unreadable(folder: Path, error: OSError) -> SourceUnreadable:
     return SourceUnreadable(f"{folder} cannot be read: {error.strerror}.", mend="Check its rights.")
+
+
+def _is_given(table: Path) -> bool:
+    """True where something has the table's name; a folder may, and is one like any other."""
+    try:
+        return not stat.S_ISDIR(table.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _read_regular(table: Path) -> bytes:
+    """The bytes of a table that lies in the folder itself: a link would show its sender what only we may read."""
+    if table.is_symlink():
+        raise LabelsError(f"{table} is a link.", mend="Put the table itself there.")
+    # The flags hold what the line above saw: the file may be another one by now. A pipe must not make us wait.
+    descriptor = os.open(table, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise LabelsError(f"{table} is no file.", mend="Put a table of `path,label` there, or take it away.")
+        content = stream.read(_LABELS_LIMIT + 1)
+    if len(content) > _LABELS_LIMIT:
+        limit = _LABELS_LIMIT // 1024**2
+        raise LabelsError(f"{table} is larger than {limit} MiB.", mend="Drop the images in several folders.")
+    return content
 
 
 def _class_folder(root_name: str, file: str) -> int | None:

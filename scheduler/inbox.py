@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from core.vocabulary import Job, Trigger
 from scheduler import filing
 from scheduler.folder import ignored
 from scheduler.producer import Line, submit
-from scheduler.settle import Tracker, being_written, look_at
+from scheduler.settle import Look, Tracker, being_written, look_at
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ LOOSE = "loose files"
 
 #: Seconds that settled loose files wait for others that still arrive, so that they become one job.
 _PATIENCE = 10.0
+#: Name of a claim that is not whole yet; anything else that is hidden there is none of ours.
+_UNFINISHED = re.compile(r"\.\d{8}-\d{6}-[0-9a-f]{6}")
 #: Seconds after which an unfinished claim of loose files counts as left behind by a crash.
 _ABANDONED_AFTER = 60.0
 
@@ -37,8 +40,8 @@ class Inbox:
         self._line = line
         self._settings = line.settings
         self._tracker = Tracker(line.settings.settle_time, time.monotonic)
-        #: Names of drops that could not be moved, and of which the log knows.
-        self._immovable: set[str] = set()
+        #: Drops and claims that are stuck, and of which the log knows.
+        self._complained: set[Path] = set()
         prepare_folders(line.settings)
 
     def look(self) -> list[Job]:
@@ -53,16 +56,37 @@ class Inbox:
 
     def _claim_settled(self) -> None:
         drops = {path.name: path for path in self._settings.inbox_folder.iterdir() if not ignored(path.name)}
-        rested = self._tracker.rested({name: look_at(path) for name, path in drops.items()})
+        looks = {name: self._look_at(path) for name, path in drops.items()}
+        rested = self._tracker.rested({name: look for name, look in looks.items() if look is not None})
         loose = {name for name, path in drops.items() if path.is_symlink() or not path.is_dir()}
         for name in sorted(rested.keys() - loose):
-            if not being_written(drops[name]):
+            if not self._being_written(drops[name]):
                 self._claim([drops[name]])
-        settled = sorted(name for name in rested.keys() & loose if not being_written(drops[name]))
+        settled = sorted(name for name in rested.keys() & loose if not self._being_written(drops[name]))
         waited = max((rested[name] for name in settled), default=0.0)
         if settled and (len(settled) == len(loose) or waited > _PATIENCE):
             self._claim([drops[name] for name in settled], within=LOOSE)
-        self._immovable &= drops.keys()
+        self._complained = {path for path in self._complained if os.path.lexists(path)}
+
+    def _look_at(self, drop: Path) -> Look | None:
+        """Look at one drop; None, and complained about once, where it may not be entered."""
+        try:
+            return look_at(drop)
+        except OSError as error:
+            self._complain(drop, f"{drop} cannot be read: {error.strerror}. Let the scheduler's user read it.")
+            return None
+
+    def _being_written(self, drop: Path) -> bool:
+        try:
+            return being_written(drop)
+        except OSError:
+            return True  # it was closed since it was looked at; the next look complains
+
+    def _complain(self, path: Path, message: str) -> None:
+        """Log once, not at every look, what is wrong with a drop or claim that stays where it is."""
+        if path not in self._complained:
+            log.error("%s", message)
+        self._complained.add(path)
 
     def _claim(self, drops: list[Path], *, within: str = "") -> None:
         """Move drops into a claim of their own; it is hidden until it is whole, so that nobody hands over a part."""
@@ -71,7 +95,7 @@ class Inbox:
         (unfinished / within).mkdir(parents=True)
         moved = [drop for drop in drops if self._move(drop, unfinished / within / drop.name)]
         if not moved:
-            _remove_empty(unfinished)
+            self._remove_empty(unfinished)
             return
         unfinished.rename(self._settings.claimed_folder / name)
         crash_point("inbox.claimed")
@@ -84,28 +108,39 @@ class Inbox:
             log.info("%s was taken away before it was claimed", drop.name)
             return False
         except OSError as error:
-            if drop.name not in self._immovable:
-                log.error("%s cannot be claimed: %s. Let the scheduler's user write it.", drop, error.strerror)
-            self._immovable.add(drop.name)
+            self._complain(drop, f"{drop} cannot be claimed: {error.strerror}. Let the scheduler's user write it.")
             return False
         return True
 
     def _finish_abandoned_claims(self) -> None:
-        for path in self._settings.claimed_folder.glob(".*"):
-            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
-                log.warning("a claim was left unfinished; it goes on as %s", path.name[1:])
-                path.rename(path.with_name(path.name[1:]))
+        for path in _folders(self._settings.claimed_folder):
+            if not _UNFINISHED.fullmatch(path.name):
+                continue
+            try:
+                if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
+                    path.rename(path.with_name(path.name[1:]))
+                    log.warning("a claim was left unfinished; it goes on as %s", path.name[1:])
+            except OSError as error:
+                self._complain(path, f"{path} was left unfinished and cannot be renamed: {error.strerror}.")
 
     def _hand_over(self) -> list[Job]:
-        claims = {path.name: path for path in self._settings.claimed_folder.iterdir() if not path.name.startswith(".")}
+        claims = {path.name: path for path in _folders(self._settings.claimed_folder) if not path.name.startswith(".")}
         handed = jobs.claims_with_a_job(self._line.database, claims)
-        made = (self._submit(claims[name]) for name in sorted(claims.keys() - handed))
+        made = (self._try_to_submit(claims[name]) for name in sorted(claims.keys() - handed))
         return [job for job in made if job is not None]
 
+    def _try_to_submit(self, claim: Path) -> Job | None:
+        """Hand one claim over; one that cannot be read or moved stays, and keeps no other waiting."""
+        try:
+            return self._submit(claim)
+        except OSError as error:
+            self._complain(claim, f"{claim} cannot be handed over yet: {error}.")
+            return None
+
     def _submit(self, claim: Path) -> Job | None:
-        roots = list(claim.iterdir())
-        if not roots or not any(look_at(root).files for root in roots):
-            _remove_empty(claim)
+        roots = _folders(claim)
+        if not any(look_at(root).files for root in roots):
+            self._remove_empty(claim)
             return None
         root = roots[0]
         try:
@@ -114,6 +149,14 @@ class Inbox:
             place = filing.file_unsubmitted(self._settings, root, error)
             log.error("%s could not become a job and lies in %s now: %s %s", root.name, place, error, error.mend)
             return None
+
+    def _remove_empty(self, claim: Path) -> None:
+        """Remove a claim in which no file is; a claim that turns out not to be empty stays."""
+        for folder, _, files in os.walk(claim, topdown=False):
+            if files:
+                self._complain(claim, f"{claim} holds nothing to score, and files that are left alone; it stays there.")
+                return
+            Path(folder).rmdir()
 
 
 def prepare_folders(settings: Settings) -> None:
@@ -143,10 +186,7 @@ def _job_name(root: Path) -> str:
     return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
 
 
-def _remove_empty(claim: Path) -> None:
-    """Remove a claim in which no file is; a claim that turns out not to be empty stays."""
-    for folder, _, files in os.walk(claim, topdown=False):
-        if files:
-            log.warning("%s holds nothing to score, and files that are left alone; it stays where it is", claim)
-            return
-        Path(folder).rmdir()
+def _folders(folder: Path) -> list[Path]:
+    """The folders directly in a folder, without links and whatever else strayed there."""
+    with os.scandir(folder) as entries:
+        return sorted(folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False))

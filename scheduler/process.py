@@ -28,6 +28,7 @@ def run(settings: Settings, *, once: bool = False) -> None:
     Raises:
         SettingsError: the inbox and its neighbours cannot be used.
         RevisionMismatch: the ledger's schema is not this version's.
+        DigitlineError: with `once`, a step failed.
     """
     line = Line.open(settings)
     line.database.check_revision()
@@ -36,23 +37,32 @@ def run(settings: Settings, *, once: bool = False) -> None:
     log.info("the inbox is %s", settings.inbox_folder)
     next_sweep = 0.0
     for _ in _wake_ups(settings, stop):
-        _attempt(inbox.look)
+        worked = [_attempt(inbox.look)]
         if once or time.monotonic() >= next_sweep:
-            _attempt(lambda: sweep(line))
+            worked.append(_attempt(lambda: sweep(line)))
             next_sweep = time.monotonic() + settings.sweep_interval
-        _note_alive(settings)
+        worked.append(_attempt(lambda: _note_alive(settings)))
+        if once and not all(worked):
+            raise DigitlineError("In this round not everything could be done.", mend="The log says why; run it again.")
         if once:
             return
 
 
-def _attempt(step: Callable[[], object]) -> None:
-    """Do a step; where a server does not answer or the disk is full, say so and go on: the next round tries again."""
+def _attempt(step: Callable[[], object]) -> bool:
+    """Do a step; where a server does not answer or the disk is full, say so and go on: the next round tries again.
+
+    Returns:
+        Whether it worked.
+    """
     try:
         step()
     except DigitlineError as error:
         log.error("%s %s Trying again.", error, error.mend)
+        return False
     except OSError as error:
         log.error("%s. Trying again.", error)
+        return False
+    return True
 
 
 def _wake_ups(settings: Settings, stop: threading.Event) -> Iterator[None]:
@@ -79,6 +89,10 @@ def _stop_on_signals() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if hasattr(signal, "SIGIO"):
+        # While being_written() holds its lease for a moment, the kernel sends this to us when somebody opens the file
+        # for writing; unless told otherwise, it ends the process.
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
     return stop
 
 

@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from scheduler.folder import READY_FILE, ignored
+from scheduler.folder import READY_FILE, ignored, on_its_way
+
+#: Seconds of rest after which the temporary file of an upload counts as left behind, and its folder as complete.
+UPLOAD_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one look at a drop saw; two equal looks are a sign of rest."""
 
+    #: Files to be scored.
     files: int
+    #: Of all files, the hidden and temporary ones too: they tell that an upload goes on.
     bytes: int
     #: Latest change of anything in the drop, nanoseconds of the file system's clock.
     changed: int
     #: True where its sender says that it is complete.
     ready: bool = False
+    #: True while a file in it has the temporary name of an upload.
+    on_its_way: bool = False
 
 
 def look_at(drop: Path) -> Look:
-    """Look at a file, or at everything below a folder; what vanishes meanwhile counts as a change to come."""
-    stats = list(_stats(drop))
+    """Look at a file, or at everything below a folder; what vanishes meanwhile counts as a change to come.
+
+    Raises:
+        OSError: the drop itself may not be entered.
+    """
+    seen = list(_below(drop))
+    files = [entry for entry in seen if not stat.S_ISDIR(entry.status.st_mode)]
     return Look(
-        files=sum(not is_folder for _, _, is_folder in stats),
-        bytes=sum(size for size, _, is_folder in stats if not is_folder),
-        changed=max((changed for _, changed, _ in stats), default=0),
-        ready=(drop / READY_FILE).is_file(),
+        files=sum(not entry.ignored for entry in files),
+        bytes=sum(entry.status.st_size for entry in files),
+        changed=max((max(entry.status.st_mtime_ns, entry.status.st_ctime_ns) for entry in seen), default=0),
+        ready=_is_ready(drop),
+        on_its_way=any(on_its_way(entry.path.name) for entry in files),
     )
 
 
@@ -39,7 +54,7 @@ def being_written(drop: Path) -> bool:
 
     Linux refuses a read lease on such a file (fcntl(2), "Leases"); where leases are not to be had, False.
     """
-    return any(_open_for_writing(path) for path in _files(drop))
+    return any(_open_for_writing(entry.path) for entry in _below(drop) if stat.S_ISREG(entry.status.st_mode))
 
 
 @dataclass
@@ -65,39 +80,47 @@ class Tracker:
             last, since = before.get(name, (None, now))
             since = since if last == look else now
             self._seen[name] = (look, since)
-            if look.files and (look.ready or now - since >= self.settle_time):
-                settled[name] = max(0.0, now - since - self.settle_time)
+            rest = max(self.settle_time, UPLOAD_PATIENCE) if look.on_its_way else self.settle_time
+            if look.files and (look.ready or now - since >= rest):
+                settled[name] = max(0.0, now - since - rest)
         return settled
 
 
-def _stats(drop: Path) -> Iterator[tuple[int, int, bool]]:
-    """Size, latest change and whether it is a folder, of the drop and all that is below it."""
+class _Entry(NamedTuple):
+    """A file or folder of a drop."""
+
+    path: Path
+    status: os.stat_result
+    #: Nobody's picture, or below such a folder.
+    ignored: bool
+
+
+def _below(drop: Path) -> Iterator[_Entry]:
+    """The drop and all that is below it, except what is gone meanwhile, and what only the producer complains about.
+
+    Links are not followed. The stack is its own, since a sender may nest folders deeper than Python recurses.
+    """
+    waiting = [(drop, False)]
+    while waiting:
+        path, nobodys = waiting.pop()
+        try:
+            status = path.lstat()
+            if stat.S_ISDIR(status.st_mode):
+                waiting += [(entry, nobodys or ignored(entry.name)) for entry in path.iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            if path == drop:
+                raise
+            continue
+        yield _Entry(path, status, nobodys)
+
+
+def _is_ready(drop: Path) -> bool:
     try:
-        own = drop.lstat()
-    except FileNotFoundError:
-        return
-    is_folder = drop.is_dir() and not drop.is_symlink()
-    yield own.st_size, max(own.st_mtime_ns, own.st_ctime_ns), is_folder
-    if is_folder:
-        for path in _entries(drop):
-            yield from _stats(path)
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if not ignored(path.name)]
-    except (FileNotFoundError, PermissionError):
-        return []  # gone meanwhile, or for the producer to complain about
-
-
-def _files(drop: Path) -> Iterator[Path]:
-    if drop.is_symlink():
-        return
-    if drop.is_dir():
-        for path in _entries(drop):
-            yield from _files(path)
-    elif drop.is_file():
-        yield drop
+        return stat.S_ISREG((drop / READY_FILE).lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _open_for_writing(path: Path) -> bool:

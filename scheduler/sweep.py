@@ -7,7 +7,7 @@ import logging
 from core.errors import QueueUnreachable
 from core.ledger import batches, jobs
 from core.queues import send_batches
-from core.vocabulary import Job
+from core.vocabulary import Batch, Job
 from scheduler.filing import file_away
 from scheduler.producer import Line
 
@@ -39,12 +39,20 @@ def _file(line: Line, job: Job) -> None:
         log.error("job %s '%s' is %s and cannot be filed yet: %s", job.id, job.name, job.state, error)
 
 
+def _lost(line: Line) -> list[Batch]:
+    return batches.to_send_again(
+        line.database,
+        line.inspector.waiting(),
+        line.settings.resend_after,
+        held=line.inspector.held(),
+        held_for=line.settings.lease_time,
+    )
+
+
 def _send_lost(line: Line) -> None:
     """Send every queued batch that Redis does not hold; while Redis is away, everything else goes on."""
     try:
-        held = line.inspector.batches()
-        lost = batches.to_send_again(line.database, held, line.settings.resend_after)
-        if lost:
+        while lost := _lost(line):
             log.warning("%s batches were not in Redis and are sent again", len(lost))
             send_batches(line.app, lost)
     except QueueUnreachable as error:

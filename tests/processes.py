@@ -59,6 +59,10 @@ class LineProcess:
 
         wait_until(said, f"{self.log.name} says {text!r} {times} times", PATIENCE)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone."""
+        self._process.send_signal(number)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal to the process alone and wait; returns its exit code."""
         if self.exit_code is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,7 +170,8 @@ def _from_folder(data: Path, part: str) -> NDArray[np.uint8]:
 def _from_keras() -> dict[str, NDArray[np.uint8]]:
     """Let Keras download MNIST, or take what it downloaded before."""
     try:
-        (train_images, train_labels), (test_images, test_labels) = keras.datasets.mnist.load_data()
+        with contextlib.redirect_stdout(sys.stderr):  # where it shows its progress; stdout is for results
+            (train_images, train_labels), (test_images, test_labels) = keras.datasets.mnist.load_data()
     except Exception as error:  # Keras raises nothing narrower where it cannot download.
         raise DatasetError(f"MNIST cannot be downloaded: {error}", mend=MEND) from error
     return {

@@ -14,10 +14,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from classifier.artifact import Card
+from classifier.artifact import CARD, Card
 from classifier.network import megaflops
 from classifier.preprocess import PREPROCESSING_VERSION, to_network_input
 from classifier.weights import save_model
+from core.errors import ArtifactError
 from training.calibrate import fit_temperature
 from training.dataset import Dataset, Digits, load_mnist, prepare_all, split
 from training.evaluate import Evaluation, judge
@@ -51,8 +52,11 @@ def train(
 
     Raises:
         DatasetError: a file of MNIST is missing, damaged or another.
-        ArtifactError: the recipe names no architecture.
+        ArtifactError: the folder holds a model already, or the recipe names no architecture.
     """
+    if (output / CARD).exists():
+        # It may be in production, where the ledger knows it by its hash.
+        raise ArtifactError(f"{output} holds a model already.", mend="Name another folder, or remove this one first.")
     return train_on(load_mnist(data), output, recipe=recipe, command=command, progress=progress)
 
 

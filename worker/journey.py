@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,14 +21,19 @@ from classifier.predict import Predictor, Scores
 from classifier.preprocess import SIDE, prepare
 from core.crash import crash_point
 from core.database import Database
-from core.errors import ImageRejected, SourceNotFound, StaleLease
+from core.errors import ArtifactError, ImageRejected, LedgerUnreachable, SourceNotFound, StaleLease
 from core.ledger import batches
 from core.settings import Settings
 from core.sources import to_path
-from core.vocabulary import BatchState, Cell, Lease, Manifest, Outcome, Prediction, Rejection, Verdict
+from core.vocabulary import BatchState, Cell, Lease, Manifest, Outcome, Prediction, Reason, Rejection, Verdict
 from worker.pulse import Progress, Pulse, Stopwatch
 
 log = logging.getLogger(__name__)
+
+#: What is wrong with the worker or its servers, not with the batch.
+_NO_BATCHS_FAULT = (ArtifactError, LedgerUnreachable)
+#: What decoding and preprocessing may raise where a picture breaks an assumption.
+_PICTURES_FAULT = (ArithmeticError, ValueError, LookupError, MemoryError, cv2.error)
 
 
 @dataclass
@@ -57,10 +63,11 @@ class Journey:
         except StaleLease as error:
             log.warning("%s", error)
             return "left alone: another worker took the batch over"
-        except BaseException as error:
-            # Whatever it is, the batch goes back at once. An error counts against it, the end of its worker does not.
-            blameless = not isinstance(error, Exception)
-            batches.release(self.database, lease, f"{type(error).__name__}: {error}", blameless=blameless)
+        except Exception as error:
+            self.give_back(lease, str(error) or type(error).__name__, blameless=isinstance(error, _NO_BATCHS_FAULT))
+            raise
+        except BaseException:
+            self.give_back(lease, "its worker was told to stop", blameless=True)
             raise
         return f"{outcome}, {time.perf_counter() - started:.2f} s"
 
@@ -76,6 +83,10 @@ class Journey:
         )
         crash_point("worker.claimed")
         return lease
+
+    def give_back(self, lease: Lease, why: str, *, blameless: bool) -> None:
+        """Let another worker have the batch; the attempt counts against it unless it had no part in what went wrong."""
+        batches.release(self.database, lease, why, blameless=blameless)
 
     def _outcome(self, lease: Lease, progress: Progress) -> Outcome:
         watch = Stopwatch()
@@ -101,6 +112,10 @@ class Journey:
                         seen.add(position, data, prepare(decode(data, max_pixels=self.settings.max_pixels)))
                 except ImageRejected as error:
                     seen.refuse(position, error)
+                except _PICTURES_FAULT as error:
+                    # A picture nobody thought of; its siblings must not pay for it.
+                    log.exception("batch %s: %r cannot be read", lease.batch.id, path)
+                    seen.refuse(position, ImageRejected(Reason.UNREADABLE, f"The picture cannot be read: {error}."))
         return seen
 
     def record(self, lease: Lease, outcome: Outcome) -> None:
@@ -121,6 +136,8 @@ class Journey:
         root = to_path(lease.source)
         # Not a hundred missing images, but a share that is not mounted: another attempt may find it.
         if not root.is_dir():
+            # A host that does not see the images must not drain the queue from under those that do.
+            time.sleep(self.settings.resend_after)
             raise SourceNotFound(f"There is no folder {root}.")
         return ImageFolder(root, max_bytes=self.settings.max_bytes)
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
+from celery.platforms import EX_FAILURE
+from celery.worker import state
 
 from classifier.artifact import read_card
 from core.database import Database
-from core.errors import ArtifactError, DigitlineError
+from core.errors import ArtifactError, DigitlineError, LedgerUnreachable
 from core.ledger import models
 from core.queues import get_app
 from core.quiet import without_native_chatter
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 
 #: What a child says once it has loaded and warmed the model.
 READY = "is ready to score"
+
+#: By what a child tells the pool's parent that no batch can be scored here.
+_HOPELESS = signal.SIGUSR2
 
 #: One thread each: the pool has a process per core, and threads would fight over the cores.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -46,6 +51,7 @@ def run(settings: Settings, *, concurrency: int | None = None, queues: str | Non
     Raises:
         RevisionMismatch: the ledger's schema is not this version's.
         LedgerUnreachable: the database does not answer.
+        SystemExit: with code 1, once a child has found that the model cannot be loaded.
     """
     database = Database(settings.database)
     database.check_revision()
@@ -62,22 +68,32 @@ def run(settings: Settings, *, concurrency: int | None = None, queues: str | Non
         "--without-gossip",
         "--without-mingle",
     ]
+    signal.signal(_HOPELESS, _shut_down)
     get_app().worker_main(arguments)
+    # Celery keeps the code to itself, and whoever supervises the worker must see that it failed.
+    if state.should_stop == EX_FAILURE:
+        raise SystemExit(EX_FAILURE)
+
+
+def _shut_down(*_: object) -> None:
+    """Have Celery shut down as after SIGTERM, but as a failure."""
+    state.should_stop = EX_FAILURE
 
 
 @signals.worker_process_init.connect
 def _warm_up(**_: Any) -> None:
     """Load the model in production before the first batch comes."""
     try:
-        database = Database(get_settings().database)
-        model = models.find(database, models.PRODUCTION)
-        database.close()
-        journey().predictor(model.id)
+        here = journey()
+        model = models.find(here.database, models.PRODUCTION)
+        here.predictor(model.id)
         log.info("%s %s", model.name, READY)
+    except LedgerUnreachable as error:
+        log.warning("the first batch has to load its model: %s", error)
     except Exception as error:
         # Celery logs and swallows what this hook raises, and the pool would start child after child for nothing.
         log.critical("no batch can be scored here, so the worker ends: %s", error, exc_info=not _is_ours(error))
-        os.kill(os.getppid(), signal.SIGTERM)
+        os.kill(os.getppid(), _HOPELESS)
         raise SystemExit(1) from error
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, or_, select, update
 
 from core import clock, tables
 from core.database import Database
@@ -59,7 +59,8 @@ def claim(
             state = connection.execute(select(_batches.c.state).where(_batches.c.id == batch_id)).scalar_one_or_none()
             return BatchState(state or BatchState.CANCELLED)
         row = connection.execute(_select_batches(_batches.c.id == batch_id, with_manifest=True)).one()
-        started = {"state": JobState.RUNNING.value, "started_at": clock.now()}
+        # Where it is a retry, the job started long ago.
+        started = {"state": JobState.RUNNING.value, "started_at": func.coalesce(_jobs.c.started_at, clock.now())}
         queued = and_(_jobs.c.id == row.job_id, _jobs.c.state == JobState.QUEUED.value)
         connection.execute(update(_jobs).where(queued).values(started))
     manifest = Manifest(row.manifest["paths"], row.manifest["true_labels"])
@@ -78,7 +79,7 @@ def renew(database: Database, lease: Lease, lease_time: float) -> None:
 
 
 def release(database: Database, lease: Lease, error: str, *, blameless: bool = False) -> None:
-    """Give an unfinished batch back, so that the sweep sends it again at once; a stale lease is left alone.
+    """Give an unfinished batch back, so that the sweep sends it again soon; a stale lease is left alone.
 
     Args:
         database: the ledger.
@@ -87,7 +88,8 @@ def release(database: Database, lease: Lease, error: str, *, blameless: bool = F
         blameless: the batch had no part in it, as where its worker was told to stop; the attempt does not count.
     """
     attempts = _batches.c.attempts - (1 if blameless else 0)
-    free = {"state": BatchState.QUEUED.value, "attempts": attempts, "error": error, **_NO_LEASE}
+    # As if sent now: what fails at once must not come back at once.
+    free = {"state": BatchState.QUEUED.value, "attempts": attempts, "error": error, "sent_at": clock.now(), **_NO_LEASE}
     with database.begin() as connection:
         connection.execute(update(_batches).where(_held(lease)).values(free))
 
@@ -119,20 +121,40 @@ def of_job(database: Database, job_id: int) -> list[Batch]:
         return [_batch(row) for row in rows]
 
 
-def to_send_again(database: Database, in_queue: Collection[int], resend_after: float) -> list[Batch]:
-    """Queued batches that Redis does not hold, and mark them as sent: of two sweeps, one gets each batch.
+def paths_of_job(database: Database, job_id: int) -> Iterator[str]:
+    """Every path that was listed when the job was made, whatever became of it; read a batch at a time."""
+    for batch in of_job(database, job_id):
+        with database.read() as connection:
+            manifest = connection.execute(select(_batches.c.manifest).where(_batches.c.id == batch.id)).scalar_one()
+        yield from manifest["paths"]
+
+
+def to_send_again(
+    database: Database,
+    waiting: Collection[int],
+    resend_after: float,
+    *,
+    held: Collection[int] = (),
+    held_for: float = 0.0,
+    limit: int = 500,
+) -> list[Batch]:
+    """Queued batches that Redis has lost, and mark them as sent: of two sweeps, one gets each batch.
 
     Args:
-        in_queue: ids of the batches whose message Redis still holds.
+        database: the ledger.
+        waiting: ids of the batches whose message waits in a queue.
         resend_after: seconds since the last sending before a batch counts as lost.
+        held: ids of the batches whose message is in the hands of a worker, which may be dead.
+        held_for: seconds since the last sending for which such a worker is trusted.
+        limit: batches at the most; a transaction that marks a million would keep every worker waiting.
     """
-    overdue = and_(
-        _batches.c.state == BatchState.QUEUED.value, _batches.c.sent_at < clock.seconds_from_now(-resend_after)
-    )
+    queued = _batches.c.state == BatchState.QUEUED.value
+    overdue = and_(queued, _batches.c.sent_at < clock.seconds_from_now(-resend_after))
+    distrusted = _batches.c.sent_at < clock.seconds_from_now(-held_for)
     with database.begin() as connection:
-        waiting = connection.execute(_select_batches(overdue).order_by(_batches.c.id))
-        lost = [row for row in waiting if row.id not in in_queue]
-        return [_batch(row) for row in lost if _mark_sent(connection, row.id, overdue)]
+        rows = connection.execute(_select_batches(overdue, distrusted.label("distrusted")).order_by(_batches.c.id))
+        lost = [row for row in rows if row.id not in waiting and (row.distrusted or row.id not in held)]
+        return [_batch(row) for row in lost[:limit] if _mark_sent(connection, row.id, overdue)]
 
 
 def take_back_overdue(database: Database, max_attempts: int) -> list[int]:
@@ -140,6 +162,8 @@ def take_back_overdue(database: Database, max_attempts: int) -> list[int]:
     again = and_(_lease_ran_out(), _batches.c.attempts < max_attempts)
     queued = {"state": BatchState.QUEUED.value, "error": "its worker did not finish in time", **_NO_LEASE}
     with database.begin() as connection:
+        # In one order, or this and a job that is cancelled wait for each other.
+        connection.execute(select(_batches.c.id).where(again).order_by(_batches.c.id).with_for_update())
         taken = connection.scalars(update(_batches).where(again).values(queued).returning(_batches.c.id)).all()
     return list(taken)
 
@@ -249,8 +273,10 @@ def _quarantine(connection: Connection, row: Row[Any]) -> None:
     connection.execute(update(_batches).where(_batches.c.id == row.id).values(values))
 
 
-def _select_batches(condition: ColumnElement[bool], *, with_manifest: bool = False) -> Select[Any]:
-    columns: list[Any] = [column for column in _batches.c if column.name != "manifest"]
+def _select_batches(
+    condition: ColumnElement[bool], *more: ColumnElement[Any], with_manifest: bool = False
+) -> Select[Any]:
+    columns: list[Any] = [*more, *(column for column in _batches.c if column.name != "manifest")]
     if with_manifest:
         columns.append(_batches.c.manifest)
     of_job = (_jobs.c.name.label("job_name"), _jobs.c.batch_count, _jobs.c.queue, _jobs.c.model_id, _jobs.c.source)

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from core import clock, tables
@@ -60,11 +74,12 @@ def find(database: Database, reference: str) -> Job:
     Raises:
         JobNotFound: there is none.
     """
-    matching: ColumnElement[bool] = _jobs.c.name == reference
-    if reference.isascii() and reference.isdecimal() and len(reference) < 10:
-        matching = or_(matching, _jobs.c.id == int(reference))
+    numbered = reference.isascii() and reference.isdecimal() and len(reference) < 10
+    number = int(reference) if numbered else 0
+    chosen = _select_jobs(or_(_jobs.c.name == reference, _jobs.c.id == number))
     with database.read() as connection:
-        row = connection.execute(_select_jobs(matching).order_by(_jobs.c.id.desc())).first()
+        # A number is an id before it is a name: a class folder dropped as `1` must not stand before job 1.
+        row = connection.execute(chosen.order_by((_jobs.c.id == number).desc(), _jobs.c.id.desc())).first()
     if row is None:
         raise JobNotFound(f"There is no job {reference!r}.")
     return _job(row)
@@ -93,17 +108,22 @@ def ended_unbalanced(database: Database) -> list[Job]:
 
 def unfiled(database: Database) -> list[Job]:
     """The jobs of the inbox that ended, or ended anew after a retry, and whose drop is not filed since."""
-    ended = [state.value for state in JobState if state.ended]
-    not_since = or_(_jobs.c.filed_at.is_(None), _jobs.c.filed_at < _jobs.c.finished_at)
-    waiting = _select_jobs(_jobs.c.claim.is_not(None), not_since, _jobs.c.state.in_(ended))
     with database.read() as connection:
-        return [_job(row) for row in connection.execute(waiting.order_by(_jobs.c.id))]
+        return [_job(row) for row in connection.execute(_select_jobs(*_UNFILED).order_by(_jobs.c.id))]
+
+
+def is_unfiled(database: Database, job: Job) -> bool:
+    """True while the drop of a job that ended waits to be filed."""
+    with database.read() as connection:
+        return connection.execute(select(_jobs.c.id).where(_jobs.c.id == job.id, *_UNFILED)).first() is not None
 
 
 def mark_filed(database: Database, job: Job, source: str) -> None:
     """Note where the drop of a job lies now."""
+    # A job that was retried meanwhile is to be filed anew once it ends; where its drop lies is true all the same.
+    still = and_(_jobs.c.state == job.state.value, _jobs.c.finished_at == job.finished_at)
+    values = {"source": source, "filed_at": case((still, clock.now()), else_=_jobs.c.filed_at)}
     with database.begin() as connection:
-        values = {"filed_at": clock.now(), "source": source}
         connection.execute(update(_jobs).where(_jobs.c.id == job.id).values(values))
 
 
@@ -113,12 +133,16 @@ def cancel(database: Database, job: Job) -> Job:
     Raises:
         IllegalTransition: the job has ended already.
     """
+    open_batches = and_(_batches.c.job_id == job.id, _batches.c.state.in_(_OPEN))
+    released = {"state": BatchState.CANCELLED.value, "lease_token": None, "lease_until": None}
     with database.begin() as connection:
-        # Batches before their job, as everywhere, or this and a worker that finishes wait for each other.
-        open_batches = (_batches.c.job_id == job.id) & _batches.c.state.in_(_OPEN)
-        released = {"state": BatchState.CANCELLED.value, "lease_token": None, "lease_until": None}
+        # Batches before their job and in one order, as everywhere, or this and a worker or a sweep wait for each other.
+        connection.execute(select(_batches.c.id).where(open_batches).order_by(_batches.c.id).with_for_update())
         connection.execute(update(_batches).where(open_batches).values(released))
-        _end(connection, job.id, JobState.CANCELLED, error="cancelled by hand")
+        stopped = {"state": JobState.CANCELLED.value, "error": "cancelled by hand", "finished_at": clock.now()}
+        open_job = and_(_jobs.c.id == job.id, _jobs.c.state.in_(_UNENDED))
+        if connection.execute(update(_jobs).where(open_job).values(stopped)).rowcount != 1:
+            raise IllegalTransition(f"Job {job.id} has ended already; it cannot be cancelled.")
     return get(database, job.id)
 
 
@@ -126,20 +150,21 @@ def retry(database: Database, job: Job) -> Job:
     """Give every quarantined or cancelled batch of a job a new chance.
 
     Raises:
-        IllegalTransition: the job has nothing to retry.
+        IllegalTransition: the job has not ended, or has nothing to retry.
     """
-    again = (_batches.c.job_id == job.id) & _batches.c.state.in_(_RETRIED)
+    again = and_(_batches.c.job_id == job.id, _batches.c.state.in_(_RETRIED))
     reset = {"state": BatchState.QUEUED.value, "attempts": 0, "quarantined": 0, "error": None, "sent_at": clock.now()}
+    ended = and_(_jobs.c.id == job.id, _jobs.c.state.not_in(_UNENDED))
+    reopened = {"state": JobState.QUEUED.value, "error": None, "finished_at": None}
     with database.begin() as connection:
-        # Locked, or a second retry takes a batch back that a worker has claimed since the first one.
-        chosen = connection.scalars(select(_batches.c.id).where(again).order_by(_batches.c.id).with_for_update()).all()
-        if not chosen:
-            raise IllegalTransition(f"Job {job.id} has nothing to retry: no batch of it was quarantined or cancelled.")
+        # The job first: of two retries the second finds it open, and leaves alone what a worker has claimed since.
+        if connection.execute(update(_jobs).where(ended).values(reopened)).rowcount != 1:
+            raise IllegalTransition(f"Job {job.id} has not ended; only then can it be retried.")
+        chosen = select(_batches.c.id).where(again)
         for table in (tables.rejections, tables.confusion):
             connection.execute(delete(table).where(table.c.batch_id.in_(chosen)))
-        connection.execute(update(_batches).where(_batches.c.id.in_(chosen)).values(reset))
-        reopened = {"state": JobState.QUEUED.value, "error": None, "finished_at": None}
-        connection.execute(update(_jobs).where(_jobs.c.id == job.id).values(reopened))
+        if connection.execute(update(_batches).where(again).values(reset)).rowcount == 0:
+            raise IllegalTransition(f"Job {job.id} has nothing to retry: no batch of it was quarantined or cancelled.")
     return get(database, job.id)
 
 
@@ -164,10 +189,10 @@ def close_if_over(connection: Connection, job_id: int) -> bool:
 
 def close_all_over(database: Database) -> int:
     """End every job that is over; returns how many there were."""
-    with database.begin() as connection:
-        # In one order, as quarantine_exhausted() has it, or two sweeps wait for each other.
-        unended = connection.scalars(select(_jobs.c.id).where(_jobs.c.state.in_(_UNENDED)).order_by(_jobs.c.id)).all()
-        return sum(close_if_over(connection, job_id) for job_id in unended)
+    still_open = exists().where(_batches.c.job_id == _jobs.c.id, _batches.c.state.in_(_OPEN))
+    with database.read() as connection:
+        over = connection.scalars(select(_jobs.c.id).where(_jobs.c.state.in_(_UNENDED), ~still_open)).all()
+    return sum(_close(database, job_id) for job_id in over)
 
 
 def claims_with_a_job(database: Database, claims: Collection[str]) -> set[str]:
@@ -179,6 +204,16 @@ def claims_with_a_job(database: Database, claims: Collection[str]) -> set[str]:
 _RETRIED = (BatchState.QUARANTINED.value, BatchState.CANCELLED.value)
 _OPEN = (BatchState.QUEUED.value, BatchState.LEASED.value)
 _UNENDED = (JobState.QUEUED.value, JobState.RUNNING.value)
+_UNFILED = (
+    _jobs.c.claim.is_not(None),
+    or_(_jobs.c.filed_at.is_(None), _jobs.c.filed_at < _jobs.c.finished_at),
+    _jobs.c.state.not_in(_UNENDED),
+)
+
+
+def _close(database: Database, job_id: int) -> bool:
+    with database.begin() as connection:
+        return close_if_over(connection, job_id)
 
 
 def _insert_job(connection: Connection, new: NewJob) -> int:
@@ -217,16 +252,6 @@ def _insert_batches(connection: Connection, job_id: int, new: NewJob) -> None:
     statement = insert(_batches).values(sent_at=clock.now())
     for start in range(0, len(rows), _INSERT_CHUNK):
         connection.execute(statement, rows[start : start + _INSERT_CHUNK])
-
-
-def _end(connection: Connection, job_id: int, state: JobState, error: str) -> None:
-    ended = connection.execute(
-        update(_jobs)
-        .where(_jobs.c.id == job_id, _jobs.c.state.in_(_UNENDED))
-        .values(state=state.value, error=error, finished_at=clock.now())
-    )
-    if ended.rowcount != 1:
-        raise IllegalTransition(f"Job {job_id} has ended already; it cannot become {state.value}.")
 
 
 def _sum_of(column: ColumnElement[int], job_id: int) -> ColumnElement[int]:

@@ -40,6 +40,13 @@ class Stage:
         armed.touch()
         return armed
 
+    def start_worker(self) -> None:
+        """Start a worker in place of the one that is gone; returns once it has loaded the model."""
+        log = self.folder / "worker.log"
+        ready = log.read_text().count(READY) if log.exists() else 0
+        self.worker = LineProcess(self.settings, "worker", log=log)
+        self.worker.says(READY, ready + 1)
+
     def scheduler(self) -> LineProcess:
         """Start a scheduler; the caller ends it."""
         return LineProcess(self.settings, "scheduler", log=self.folder / "scheduler.log")
@@ -87,5 +94,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, _shared_postgres: PostgresSe
         with running(settings, "worker", log=folder / "worker.log") as worker:
             worker.says(READY)
             database = Database(database_url)
-            yield Stage(settings, redis, worker, folder, database)
+            stage = Stage(settings, redis, worker, folder, database)
+            yield stage
+            stage.worker.close()
             database.close()

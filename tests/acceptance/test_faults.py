@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 from core.ledger import jobs, results
 from core.vocabulary import Job, JobState
+from scheduler.producer import Line
 from tests.acceptance.conftest import PATIENCE, Stage, ended
 from tests.digits import digit_folder, files_below
 from tests.oracle import attempts, check_job
@@ -57,6 +59,30 @@ def test_a_batch_whose_worker_is_killed_is_done_by_its_successor(
     assert job.state is JobState.DONE
     check_job(stage.database, job.id, quiet)
     assert max(attempts(stage.database, job.id)) <= 2
+
+
+@pytest.mark.timeout(300)
+def test_a_batch_whose_whole_worker_is_killed_is_done_by_another_within_its_lease(
+    stage: Stage, digits: Path, quiet: dict[str, int | None]
+) -> None:
+    line = Line.open(stage.settings)
+    stage.worker.send(signal.SIGSTOP)
+    job = stage.submit(digits)
+    with stage.database.begin() as connection:
+        # The worker takes its messages and gets no further.
+        connection.exec_driver_sql("LOCK TABLE batches IN SHARE ROW EXCLUSIVE MODE")
+        stage.worker.send(signal.SIGCONT)
+        wait_until(line.inspector.held, "the worker holds messages", PATIENCE)
+        stage.worker.close()
+    assert line.inspector.held(), "Redis still believes that the dead worker holds them"
+    line.close()
+    stage.start_worker()
+    scheduler = stage.scheduler()
+    try:
+        stage.wait(job)
+    finally:
+        scheduler.close()
+    check_job(stage.database, job.id, quiet)
 
 
 @pytest.mark.timeout(300)

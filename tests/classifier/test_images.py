@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import resource
 import socket
 from pathlib import Path
+from typing import Never
 
 import pytest
 
@@ -48,9 +52,58 @@ def test_a_root_that_is_itself_a_link_is_read(root: Path, tmp_path: Path) -> Non
     assert read_image(tmp_path / "link", "3/b.png", max_bytes=MAX_BYTES) == b"two"
 
 
-def test_a_link_to_a_folder_inside_the_root_is_followed(root: Path) -> None:
+def test_a_linked_folder_is_refused_even_inside_the_root(root: Path) -> None:
     (root / "three").symlink_to("3")
-    assert read_image(root, "three/b.png", max_bytes=MAX_BYTES) == b"two"
+    (root / "3" / "up").symlink_to(root)
+    assert reason_of(root, "three/b.png") is Reason.OUTSIDE
+    assert reason_of(root, "3/up/a.png") is Reason.OUTSIDE
+
+
+def test_a_root_that_is_moved_meanwhile_is_still_read(root: Path, tmp_path: Path) -> None:
+    with ImageFolder(root, max_bytes=MAX_BYTES) as folder:
+        root.rename(tmp_path / "filed")
+        assert folder.read("a.png") == b"one"
+        assert folder.read("3/b.png") == b"two"
+
+
+def test_another_folder_that_takes_the_place_of_the_root_is_not_read(root: Path, tmp_path: Path) -> None:
+    with ImageFolder(root, max_bytes=MAX_BYTES) as folder:
+        root.rename(tmp_path / "filed")
+        (tmp_path / "outside").rename(root)
+        assert folder.read("a.png") == b"one"
+        with pytest.raises(ImageRejected) as rejected:
+            folder.read("c.png")
+    assert rejected.value.reason is Reason.MISSING
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+@pytest.mark.parametrize("path", ["a.png", "3/b.png"])
+def test_what_may_pass_is_raised_and_rejects_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: int, path: str
+) -> None:
+    def troubled(*_: object, **__: object) -> Never:
+        raise OSError(number, os.strerror(number))
+
+    with ImageFolder(root, max_bytes=MAX_BYTES) as folder:
+        with monkeypatch.context() as patched:
+            patched.setattr("os.open", troubled)
+            with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+                folder.read(path)
+            with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+                read_image(root, path, max_bytes=MAX_BYTES)
+        assert folder.read(path)
+
+
+def test_a_process_without_free_descriptors_rejects_no_image(root: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ImageFolder(root, max_bytes=MAX_BYTES) as folder:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                folder.read("3/b.png")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert folder.read("3/b.png") == b"two"
 
 
 @pytest.mark.parametrize("path", ["../secret", "3/../../secret", "/etc/passwd", "..", ".", "", "3/", "3/..", "/a.png"])
@@ -158,7 +211,7 @@ def test_more_folders_than_are_held_open_leave_no_descriptor_behind(root: Path) 
     with ImageFolder(root, max_bytes=MAX_BYTES) as folder:
         for number in range(100):
             folder.read(f"f{number}/a.png")
-        assert len(os.listdir("/proc/self/fd")) <= before + 32
+        assert len(os.listdir("/proc/self/fd")) <= before + 33
     assert len(os.listdir("/proc/self/fd")) == before
 
 

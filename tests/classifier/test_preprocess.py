@@ -110,6 +110,48 @@ def test_a_page_without_ink_is_rejected_as_blank(page: Image) -> None:
     assert rejected.value.reason is Reason.BLANK
 
 
+@pytest.mark.parametrize("lying", [True, False])
+def test_a_thin_strip_whose_ink_fades_when_it_is_scaled_is_blank(lying: bool) -> None:
+    strip = np.full((2, 3000), 255, np.uint8)
+    strip[1, ::428] = 200
+    with pytest.raises(ImageRejected) as rejected:
+        prepare(strip if lying else np.ascontiguousarray(strip.T))
+    assert rejected.value.reason is Reason.BLANK
+
+
+def odd_picture(random: np.random.Generator) -> Image:
+    """A picture of any shape, long and thin ones among them, with noise, dots, a block or a gradient on it."""
+    sides = random.choice([1, 2, 3, 28, 41, 1000, 40_000]), random.choice([1, 2, 5, 28, 64])
+    shape = tuple(random.permutation(sides))
+    page = np.full(shape, random.integers(256), np.uint8)
+    ink = random.integers(256)
+    match random.integers(4):
+        case 0:
+            page = random.integers(0, 256, shape, np.uint8)
+        case 1:
+            page.reshape(-1)[:: random.integers(1, 1000)] = ink
+        case 2:
+            page[random.random(shape) < random.random() ** 4] = ink
+        case _:
+            page[: random.integers(1, shape[0] + 1), : random.integers(1, shape[1] + 1)] = ink
+    return page if random.random() < 0.7 else np.dstack([page] * 3)
+
+
+def test_whatever_the_picture_it_comes_out_as_a_digit_or_is_rejected() -> None:
+    random = np.random.default_rng(3)
+    prepared = rejected = 0
+    for _ in range(1000):
+        picture = odd_picture(random)
+        try:
+            digit = prepare(picture)
+        except ImageRejected:
+            rejected += 1
+        else:
+            assert (digit.shape, digit.dtype) == ((28, 28), np.uint8)
+            prepared += 1
+    assert min(prepared, rejected) > 150
+
+
 def test_explaining_shows_every_step_and_ends_with_the_prepared_image(scan: Callable[[int], Image]) -> None:
     pictures = explain(scan(3))
     assert [name for name, _ in pictures] == ["original", *(NAMES[step] for step in (*FIND, *FORM))]

@@ -151,7 +151,7 @@ def test_nothing_of_a_cancelled_job_is_claimed_sent_or_given_up(database: Databa
     jobs.cancel(database, jobs.get(database, batch.job_id))
     answer = batches.claim(database, batch.id, worker="w", lease_time=LEASE_TIME, max_attempts=MAX_ATTEMPTS)
     assert answer is BatchState.CANCELLED
-    assert batches.to_send_again(database, in_queue=(), resend_after=-60.0) == []
+    assert batches.to_send_again(database, waiting=(), resend_after=-60.0) == []
     assert batches.quarantine_exhausted(database, max_attempts=0) == []
     assert jobs.close_all_over(database) == 0
 
@@ -222,3 +222,16 @@ def test_a_drop_that_ends_anew_after_a_retry_is_filed_again(database: Database) 
     assert jobs.unfiled(database) == []
     score(database, retried)
     assert [waiting.id for waiting in jobs.unfiled(database)] == [job.id]
+
+
+def test_a_number_is_an_id_before_it_is_a_name(database: Database) -> None:
+    first, second = create_batch(database), create_batch(database, name="1")
+    assert jobs.find(database, "1").id == first.job_id == 1
+    assert jobs.find(database, str(second.job_id)).name == "1"
+
+
+def test_a_job_that_has_not_ended_is_not_retried(database: Database) -> None:
+    batch = create_batch(database)
+    with pytest.raises(IllegalTransition, match="has not ended"):
+        jobs.retry(database, jobs.get(database, batch.job_id))
+    assert jobs.get(database, batch.job_id).state is JobState.QUEUED

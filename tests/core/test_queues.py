@@ -98,8 +98,8 @@ def test_every_key_has_the_prefix(settings: MakeSettings, redis_server: RedisSer
             keys = client.keys("*")
         assert {b"mine:unacked", b"mine:bulk"} <= set(keys)
         assert [key for key in keys if not key.startswith(b"mine:")] == []
-        assert Inspector(chosen).batches() == {1, 2}
-        assert Inspector(settings(broker_url=redis_server.url)).batches() == set()
+        assert (Inspector(chosen).waiting(), Inspector(chosen).held()) == ({2}, {1})
+        assert Inspector(settings(broker_url=redis_server.url)).waiting() == set()
 
 
 def take_message(app: Celery, connection: Connection, queue: QueueName) -> Any:
@@ -118,18 +118,20 @@ def test_the_depth_of_a_queue_is_what_waits_in_it(settings: MakeSettings, redis_
     assert inspector.depths() == {QueueName.EXPRESS: 2, QueueName.BULK: 1}
 
 
-def test_a_batch_in_a_workers_hands_is_still_held(settings: MakeSettings, redis_url: str, app_of: MakeApp) -> None:
+def test_a_batch_in_a_workers_hands_is_told_apart_from_one_that_waits(
+    settings: MakeSettings, redis_url: str, app_of: MakeApp
+) -> None:
     chosen = settings(broker_url=redis_url)
     app, inspector = app_of(chosen), Inspector(chosen)
-    assert inspector.batches() == set()
+    assert inspector.waiting() == set()
     send_batches(app, [batch(4), batch(5), batch(6, queue=QueueName.BULK)])
-    assert inspector.batches() == {4, 5, 6}
+    assert inspector.waiting() == {4, 5, 6}
     with app.connection_for_read() as connection:
         message = take_message(app, connection, QueueName.EXPRESS)
         assert inspector.depths()[QueueName.EXPRESS] == 1
-        assert inspector.batches() == {4, 5, 6}
+        assert (inspector.waiting(), inspector.held()) == ({5, 6}, {4})
         message.ack()
-        assert inspector.batches() == {5, 6}
+        assert (inspector.waiting(), inspector.held()) == ({5, 6}, set())
 
 
 FOREIGN = {
@@ -160,7 +162,7 @@ def test_what_others_put_into_a_queue_does_not_hide_our_batches(
         client.lpush("digitline:express", raw)
         client.hset("digitline:unacked", "tag", raw)
         client.hset("digitline:unacked", "other tag", b'["", "", ""]')
-    assert Inspector(chosen).batches() == {5}
+    assert Inspector(chosen).waiting() == {5}
 
 
 def test_a_password_is_used_and_not_shown(
@@ -168,7 +170,7 @@ def test_a_password_is_used_and_not_shown(
 ) -> None:
     chosen = settings(broker_url=redis_tcp_server.url)
     assert send_batches(app_of(chosen), [batch(1)]) == 1
-    assert Inspector(chosen).batches() == {1}
+    assert Inspector(chosen).waiting() == {1}
     wrong = settings(broker_url=f"redis://:s3cret@127.0.0.1:{redis_tcp_server.port}/0")
     for refused in (lambda: send_batches(app_of(wrong), [batch(2)]), lambda: Inspector(wrong).ping()):
         with pytest.raises(QueueUnreachable) as caught:
@@ -184,7 +186,7 @@ def test_a_redis_that_is_not_there_is_said_to_be_unreachable(
     url = f"redis://127.0.0.1:{free_port()}/0" if where == "port" else "redis+socket:///nowhere/redis.sock"
     chosen = settings(broker_url=url)
     inspector = Inspector(chosen)
-    for question in (inspector.ping, inspector.depths, inspector.batches):
+    for question in (inspector.ping, inspector.depths, inspector.waiting, inspector.held):
         with pytest.raises(QueueUnreachable, match="Redis does not answer") as caught:
             question()
         assert "digitline up" in caught.value.mend
@@ -210,7 +212,7 @@ def test_sending_goes_on_once_redis_is_back(settings: MakeSettings, redis_server
         inspector.ping()
     redis_server.start()
     assert send_batches(app, [batch(3)]) == 1
-    assert inspector.batches() == {1, 3}
+    assert inspector.waiting() == {1, 3}
 
 
 @pytest.mark.timeout(60)

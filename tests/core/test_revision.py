@@ -55,7 +55,8 @@ def test_a_missing_file_is_refused_and_not_created(empty_sqlite_url: str) -> Non
     path = Path(database.url.database or "")
     with pytest.raises(RevisionMismatch, match=r"There is no database at .*empty\.sqlite yet") as caught:
         database.check_revision()
-    assert caught.value.mend == "Run `digitline migrate`."
+    assert "digitline migrate" in caught.value.mend
+    assert "DIGITLINE_HOME" in caught.value.mend
     assert not path.exists()
 
 

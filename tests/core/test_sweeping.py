@@ -44,21 +44,21 @@ def ids(chosen: Sequence[Batch]) -> list[int]:
 def test_a_queued_batch_that_redis_lost_is_sent_again_once(database: Database) -> None:
     wanted = batches.of_job(database, create_job(database, [1, 2, 3]).id)
     sent_long_ago(database)
-    again = batches.to_send_again(database, in_queue=(), resend_after=600.0)
+    again = batches.to_send_again(database, waiting=(), resend_after=600.0)
     assert sorted(again, key=lambda batch: batch.sequence) == wanted
-    assert batches.to_send_again(database, in_queue=(), resend_after=600.0) == []
+    assert batches.to_send_again(database, waiting=(), resend_after=600.0) == []
 
 
 def test_a_batch_just_sent_is_not_sent_again(database: Database) -> None:
     create_job(database, [1, 2])
-    assert batches.to_send_again(database, in_queue=(), resend_after=600.0) == []
+    assert batches.to_send_again(database, waiting=(), resend_after=600.0) == []
 
 
 def test_a_batch_that_redis_still_holds_is_not_sent_again(database: Database) -> None:
     first, second, third = batches.of_job(database, create_job(database, [1, 1, 1]).id)
     sent_long_ago(database)
-    assert ids(batches.to_send_again(database, in_queue={first.id, third.id}, resend_after=600.0)) == [second.id]
-    assert ids(batches.to_send_again(database, in_queue=(), resend_after=600.0)) == [first.id, third.id]
+    assert ids(batches.to_send_again(database, waiting={first.id, third.id}, resend_after=600.0)) == [second.id]
+    assert ids(batches.to_send_again(database, waiting=(), resend_after=600.0)) == [first.id, third.id]
 
 
 def test_only_queued_batches_are_sent_again(database: Database) -> None:
@@ -67,14 +67,14 @@ def test_only_queued_batches_are_sent_again(database: Database) -> None:
     lease = take(database, done)
     batches.finish(database, lease, outcome(lease))
     sent_long_ago(database)
-    assert ids(batches.to_send_again(database, in_queue=(), resend_after=600.0)) == [queued.id]
+    assert ids(batches.to_send_again(database, waiting=(), resend_after=600.0)) == [queued.id]
 
 
 def test_of_two_sweeps_at_once_each_batch_goes_to_one(database: Database, database_url: str) -> None:
     wanted = batches.of_job(database, create_job(database, [1] * 40).id)
     sent_long_ago(database)
     with several_databases(database_url, 4) as many:
-        sweeps = [partial(batches.to_send_again, mine, in_queue=(), resend_after=600.0) for mine in many]
+        sweeps = [partial(batches.to_send_again, mine, waiting=(), resend_after=600.0) for mine in many]
         answers = at_once(sweeps)
     assert sorted(batch.id for answer in answers for batch in answer) == ids(wanted)
 
@@ -185,3 +185,18 @@ def test_a_job_without_images_is_over_and_failed(database: Database) -> None:
     job = jobs.create(database, new_job([]))
     assert jobs.close_all_over(database) == 1
     assert jobs.get(database, job.id).state is JobState.FAILED
+
+
+def test_a_batch_in_a_workers_hands_is_sent_again_once_the_worker_is_not_trusted_any_more(database: Database) -> None:
+    (batch,) = batches.of_job(database, create_job(database, [1]).id)
+    sent_long_ago(database)
+    trusted = {"waiting": (), "resend_after": 1.0, "held": {batch.id}}
+    assert batches.to_send_again(database, **trusted, held_for=1e6) == []
+    assert ids(batches.to_send_again(database, **trusted, held_for=1.0)) == [batch.id]
+
+
+def test_lost_batches_are_sent_a_portion_at_a_time(database: Database) -> None:
+    first, second, third = batches.of_job(database, create_job(database, [1, 1, 1]).id)
+    sent_long_ago(database)
+    assert ids(batches.to_send_again(database, waiting=(), resend_after=600.0, limit=2)) == [first.id, second.id]
+    assert ids(batches.to_send_again(database, waiting=(), resend_after=600.0, limit=2)) == [third.id]

@@ -174,7 +174,7 @@ def test_retrying_a_quarantined_batch_sends_it_again(ledger: Database, online_ho
     assert handle.accounts.quarantined == 5
     assert {result.reason for result in handle.results("rejected")} == {Reason.QUARANTINED}
     assert handle.retry().accounts.open == 5
-    assert Inspector(online_home).batches() == {batch.id for batch in batches.of_job(ledger, job.id)}
+    assert Inspector(online_home).waiting() == {batch.id for batch in batches.of_job(ledger, job.id)}
 
 
 def test_retrying_while_redis_is_away_leaves_the_sending_to_the_sweep(ledger: Database) -> None:

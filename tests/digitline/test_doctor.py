@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from core.settings import Settings
+import pytest
+
+from core.settings import Settings, get_settings
 from digitline.setup import prepare_ledger
+from scheduler.inbox import prepare_folders
 from tests.digitline.conftest import Digitline
 
 
@@ -18,6 +21,7 @@ def test_a_line_that_is_not_running_is_told_apart_from_a_ledger_that_is_in_order
     home: Settings, digitline: Digitline
 ) -> None:
     prepare_ledger(home)
+    prepare_folders(home)
     ended = digitline("doctor", "--json")
     assert ended.code == 1
     found = findings(ended.out)
@@ -27,6 +31,7 @@ def test_a_line_that_is_not_running_is_told_apart_from_a_ledger_that_is_in_order
 
 def test_with_redis_only_the_workers_are_missed(online_home: Settings, digitline: Digitline) -> None:
     prepare_ledger(online_home)
+    prepare_folders(online_home)
     found = findings(digitline("doctor", "--json").out)
     assert {what for what, finding in found.items() if not finding["in_order"]} == {"workers"}
     assert found["workers"]["finding"] == "No worker answers."
@@ -39,8 +44,24 @@ def test_a_ledger_without_a_model_is_found_out(home: Settings, digitline: Digitl
     assert "production" in str(found["model"]["finding"])
 
 
+def test_a_home_that_cannot_be_is_found_out_and_nothing_is_made(
+    home: Settings, digitline: Digitline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert home
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DIGITLINE_HOME", str(tmp_path / "file" / "home"))
+    get_settings.cache_clear()
+    ended = digitline("doctor", "--json")
+    assert ended.code == 1
+    found = findings(ended.out)
+    assert not found["folders"]["in_order"]
+    assert not found["disk"]["in_order"]
+    assert "DIGITLINE_HOME" in str(found["folders"]["mend"])
+
+
 def test_findings_are_a_table_for_people(home: Settings, digitline: Digitline) -> None:
     prepare_ledger(home)
+    prepare_folders(home)
     ended = digitline("doctor")
     assert ended.code == 1
     assert str(home.inbox_folder) in ended.out

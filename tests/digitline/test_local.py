@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from pathlib import Path
 
 import cv2
@@ -16,7 +18,7 @@ from core.ledger import batches, jobs, results
 from core.settings import Settings, get_settings
 from core.sources import to_url
 from core.vocabulary import Labels, NewJob, QueueName, Reason, Trigger, Verdict
-from digitline.local import read_paths
+from digitline.local import load_predictor, read_paths
 from scheduler.folder import cut, list_files, true_labels
 from tests.core.examples import register_model
 from tests.digits import digit_folder
@@ -47,6 +49,17 @@ def test_the_same_folder_gets_the_same_answers_as_on_the_line(
     for batch in batches.of_job(ledger, job.id):
         journey.score(batch.id, lambda _done, _all: None)
     assert list(read_paths([scans], model=model_folder)) == list(results.of_job(ledger, job.id))
+
+
+def test_many_single_files_are_read_with_few_descriptors(scans: Path, model_folder: Path) -> None:
+    load_predictor(model_folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, hard))
+    try:
+        found = digitline.predict([min((scans / "7").glob("*.png"))] * 100, model=model_folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [result.status for result in found] == ["scored"] * 100
 
 
 def test_an_array_gets_the_answer_of_its_file(scans: Path, model_folder: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,3 +67,40 @@ def pictures(folder: Path, *names: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"picture")
     return folder
+
+
+Nest = Callable[[Path, int], str]
+
+
+@pytest.fixture
+def nest(tmp_path: Path) -> Iterator[Nest]:
+    """Makes a file `a.png` that many folders below a new folder, and returns the path between them."""
+
+    def make(root: Path, depth: int) -> str:
+        root.mkdir()
+        at = os.open(root, os.O_RDONLY)
+        for _ in range(depth):
+            os.mkdir("a", dir_fd=at)
+            below = os.open("a", os.O_RDONLY, dir_fd=at)
+            os.close(at)
+            at = below
+        os.close(os.open("a.png", os.O_CREAT | os.O_WRONLY, dir_fd=at))
+        os.close(at)
+        return "/".join(["a"] * depth)
+
+    yield make
+    # pytest removes old folders with shutil, which recurses and gives up.
+    subprocess.run(["rm", "-rf", tmp_path], check=True)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may read everything; for a while this process may not."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,8 @@ import pytest
 from core.errors import LabelsError, SourceEmpty, SourceNotFound, SourceUnreadable
 from core.vocabulary import Labels
 from scheduler.folder import cut, ignored, list_files, true_labels
+from scheduler.settle import look_at
+from tests.scheduler.conftest import Nest, as_nobody
 
 
 def make(root: Path, *files: str) -> Path:
@@ -71,19 +71,6 @@ def test_what_is_missing_or_no_folder_is_refused_by_name(tmp_path: Path) -> None
         list_files(tmp_path / "gone")
     with pytest.raises(SourceNotFound, match=r"a\.png is no folder"):
         list_files(make(tmp_path, "a.png") / "a.png")
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Root may read everything; for a while this process may not."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize("closed", ["scans", "scans/sub", "."])
@@ -157,9 +144,55 @@ def test_a_table_of_labels_that_is_asked_for_must_be_there(tmp_path: Path) -> No
         true_labels(root, ["a.png"], Labels.CSV)
 
 
+@pytest.mark.parametrize("kind", ["a link", "a dangling link", "a pipe", "too large"])
+def test_a_table_of_labels_that_is_no_file_of_the_senders_is_refused(tmp_path: Path, kind: str) -> None:
+    root = make(tmp_path / "scans", "a.png")
+    secret = tmp_path / "secret"
+    table = root / "labels.csv"
+    if kind == "a pipe":
+        os.mkfifo(table)
+    elif kind == "too large":
+        table.write_bytes(b"a.png,1\n")
+        os.truncate(table, 64 * 1024 * 1024 + 1)
+    else:
+        table.symlink_to(secret)
+        if kind == "a link":
+            secret.write_text("root:$6$HASH\n")
+    with pytest.raises(LabelsError, match="labels.csv") as caught:
+        true_labels(root, ["a.png"], Labels.AUTO)
+    assert "HASH" not in str(caught.value)
+    assert caught.value.mend
+
+
+def test_a_folder_of_the_tables_name_is_a_folder_like_any_other(tmp_path: Path) -> None:
+    root = make(tmp_path / "scans", "labels.csv/5/a.png")
+    files = list_files(root)
+    assert files == ["labels.csv/5/a.png"]
+    assert true_labels(root, files, Labels.AUTO) == [5]
+
+
+def test_folders_may_be_nested_deeper_than_python_recurses(tmp_path: Path, nest: Nest) -> None:
+    deepest = nest(tmp_path / "scans", 1100)
+    (tmp_path / "scans" / "b.png").touch()
+    assert list_files(tmp_path / "scans") == [f"{deepest}/a.png", "b.png"]
+
+
+def test_folders_nested_deeper_than_a_path_may_be_long_are_refused(tmp_path: Path, nest: Nest) -> None:
+    nest(tmp_path / "scans", 2100)
+    assert look_at(tmp_path / "scans").files == 0
+    with pytest.raises(SourceUnreadable, match="File name too long"):
+        list_files(tmp_path / "scans")
+
+
 def test_batches_hold_every_file_once_and_the_last_one_the_rest() -> None:
     files = [f"{number}.png" for number in range(7)]
     batches = cut(files, [number % 10 for number in range(7)], 3)
     assert [list(batch.paths) for batch in batches] == [files[:3], files[3:6], files[6:]]
     assert [list(batch.true_labels or []) for batch in batches] == [[0, 1, 2], [3, 4, 5], [6]]
     assert [batch.true_labels for batch in cut(files, None, 4)] == [None, None]
+
+
+def test_class_folders_that_are_asked_for_must_be_there(tmp_path: Path) -> None:
+    root = make(tmp_path / "scans", "a.png")
+    with pytest.raises(LabelsError, match="scans has no class folders"):
+        true_labels(root, ["a.png"], Labels.FOLDERS)

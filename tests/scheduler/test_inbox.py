@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from scheduler.inbox import Inbox
 from scheduler.producer import Line
 from scheduler.sweep import sweep
 from tests.conftest import MakeSettings
-from tests.scheduler.conftest import pictures, score
+from tests.scheduler.conftest import as_nobody, pictures, score
 
 
 @pytest.fixture
@@ -172,22 +173,6 @@ def test_a_scored_drop_is_filed_beside_its_summary_and_table(line: Line, inbox: 
     assert list(line.settings.claimed_folder.iterdir()) == []
 
 
-def test_the_senders_own_files_of_those_names_are_never_overwritten(line: Line, inbox: Inbox) -> None:
-    pictures(line.settings.inbox_folder / "scans", "a.png", "predictions.csv", "summary.txt")
-    (job,) = looked(inbox)
-    score(line, job)
-    sweep(line)
-    (place,) = line.settings.done_folder.iterdir()
-    assert {path.name for path in place.iterdir()} == {
-        "a.png",
-        "predictions.csv",
-        "summary.txt",
-        "digitline-predictions.csv",
-        "digitline-summary.txt",
-    }
-    assert (place / "summary.txt").read_bytes() == b"picture"
-
-
 def test_a_drop_of_which_nothing_was_scored_is_filed_as_failed(line: Line, inbox: Inbox) -> None:
     pictures(line.settings.inbox_folder / "notes", "a.txt")
     (job,) = looked(inbox)
@@ -242,3 +227,61 @@ def test_a_drop_that_cannot_be_moved_keeps_no_other_waiting(
         score(line, job)
     sweep(line)
     assert len(list(line.settings.done_folder.iterdir())) == 2
+
+
+def test_a_folder_that_may_not_be_entered_keeps_no_other_waiting(
+    settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        with as_nobody():
+            inbox = Inbox(Line.open(settings(home=Path(folder, "home"), settle_time=0.0)))
+            drops = Path(folder, "home", "inbox")
+            pictures(drops / "works", "a.png")
+            for name, rights in (("closed", 0), ("listed", 0o444)):
+                pictures(drops / name, "a.png").chmod(rights)
+            for _ in range(3):
+                inbox._claim_settled()
+            assert {path.name for path in drops.iterdir()} == {"closed", "listed"}
+            for name in ("closed", "listed"):
+                assert sum(f"/{name} cannot be read" in record.message for record in caplog.records) == 1
+                (drops / name).chmod(0o755)
+            inbox._claim_settled()
+            inbox._claim_settled()
+            assert list(drops.iterdir()) == []
+
+
+@pytest.mark.parametrize("stray", [".DS_Store", "1.png", ".hidden/a.png", "folder/.DS_Store", "folder/1.png"])
+def test_what_strays_into_the_claims_is_left_alone_and_blocks_nothing(
+    line: Line, inbox: Inbox, caplog: pytest.LogCaptureFixture, stray: str
+) -> None:
+    pictures(line.settings.claimed_folder, stray)
+    top = line.settings.claimed_folder / stray.split("/", maxsplit=1)[0]
+    os.utime(top, (0, 0))
+    pictures(line.settings.inbox_folder / "scans", "a.png")
+    (job,) = looked(inbox)
+    assert job.name == "scans"
+    looked(inbox)
+    assert (line.settings.claimed_folder / stray).exists()
+    assert sum(top.name in record.message for record in caplog.records) <= 1
+
+
+def test_a_system_file_beside_a_claimed_drop_is_not_taken_for_it(line: Line, inbox: Inbox) -> None:
+    pictures(line.settings.claimed_folder / "claim", "scans/a.png", ".DS_Store")
+    (job,) = inbox.look()
+    assert job.name == "scans"
+
+
+def test_a_claim_that_cannot_be_handed_over_keeps_no_other_waiting(
+    line: Line, inbox: Inbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("scheduler.filing.file_unsubmitted", full)
+    pictures(line.settings.claimed_folder / "1", "scans/labels.csv")
+    pictures(line.settings.claimed_folder / "2", "scans/a.png")
+    (job,) = inbox.look()
+    assert job.claim == "2"
+    assert inbox.look() == []
+    assert caplog.text.count("No space left on device") == 1

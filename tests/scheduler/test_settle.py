@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.settle import Look, Tracker, being_written, look_at
+from scheduler.settle import UPLOAD_PATIENCE, Look, Tracker, being_written, look_at
+from tests.scheduler.conftest import Nest
 
 
 class Clock:
@@ -105,3 +106,44 @@ def test_a_file_that_somebody_reads_is_complete(tmp_path: Path) -> None:
     with path.open("rb"):
         assert not being_written(tmp_path)
         assert not being_written(path)
+
+
+def test_folders_may_be_nested_deeper_than_python_recurses(tmp_path: Path, nest: Nest) -> None:
+    nest(tmp_path / "scans", 1100)
+    assert look_at(tmp_path / "scans").files == 1
+    assert not being_written(tmp_path / "scans")
+
+
+def test_a_folder_in_which_an_upload_has_its_temporary_name_waits_for_it(clock: Clock, tmp_path: Path) -> None:
+    (tmp_path / "0.png").write_bytes(b"whole")
+    (tmp_path / "1.png.part").write_bytes(b"half")
+    tracker = Tracker(2.0, clock)
+    tracker.rested({"scans": look_at(tmp_path)})
+    clock.now += 30
+    assert tracker.rested({"scans": look_at(tmp_path)}) == {}
+    (tmp_path / "1.png.part").rename(tmp_path / "1.png")
+    assert tracker.rested({"scans": look_at(tmp_path)}) == {}
+    clock.now += 2
+    assert tracker.rested({"scans": look_at(tmp_path)}).keys() == {"scans"}
+
+
+def test_a_temporary_file_that_was_left_behind_does_not_hold_its_folder_for_ever(clock: Clock, tmp_path: Path) -> None:
+    (tmp_path / "0.png").write_bytes(b"whole")
+    (tmp_path / "1.png.part").write_bytes(b"half")
+    tracker = Tracker(2.0, clock)
+    tracker.rested({"scans": look_at(tmp_path)})
+    clock.now += UPLOAD_PATIENCE
+    assert tracker.rested({"scans": look_at(tmp_path)}).keys() == {"scans"}
+
+
+@pytest.mark.parametrize("name", ["1.png.part", ".1.png.Xa3fQ9", "1.png"])
+def test_a_file_that_grows_under_any_name_holds_its_folder_back(tmp_path: Path, name: str) -> None:
+    (tmp_path / "0.png").write_bytes(b"whole")
+    with (tmp_path / name).open("wb") as upload:
+        upload.write(b"half")
+        upload.flush()
+        first = look_at(tmp_path)
+        assert being_written(tmp_path)
+        upload.write(b"the other half")
+    assert look_at(tmp_path) != first
+    assert look_at(tmp_path).files == (2 if name == "1.png" else 1)

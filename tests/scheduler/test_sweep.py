@@ -32,10 +32,10 @@ def test_what_redis_holds_is_not_sent_again(line: Line, tmp_path: Path) -> None:
 def test_what_redis_lost_is_sent_again_once(line: Line, tmp_path: Path) -> None:
     job = submit(line, pictures(tmp_path / "scans", "a.png", "b.png", "c.png"), triggered_by=Trigger.CLI)
     line.app.control.purge()
-    assert line.inspector.batches() == set()
+    assert line.inspector.waiting() == set()
     sweep(line)
     sweep(line)
-    assert line.inspector.batches() == {batch.id for batch in batches.of_job(line.database, job.id)}
+    assert line.inspector.waiting() == {batch.id for batch in batches.of_job(line.database, job.id)}
     assert sum(line.inspector.depths().values()) == 2
 
 
@@ -45,7 +45,7 @@ def test_a_batch_whose_worker_vanished_is_sent_again(line: Line, tmp_path: Path)
     (batch,) = batches.of_job(line.database, job.id)
     stale = lease_of(line, batch.id, -1.0)
     sweep(line)
-    assert line.inspector.batches() == {batch.id}
+    assert line.inspector.waiting() == {batch.id}
     batches.finish(line.database, lease_of(line, batch.id, 60.0), outcome(stale, frozenset()))
     assert jobs.get(line.database, job.id).state is JobState.DONE
 

@@ -15,7 +15,7 @@ from training.dataset import Dataset, Digits, Split
 from training.evaluate import evaluate
 from training.fit import VariedDigits, fit
 from training.recipe import Recipe
-from training.train import train_on
+from training.train import train, train_on
 
 SHORT = Recipe(architecture="cnn-xs", epochs=3, batch_size=32, ema_momentum=0.9, validation=300)
 
@@ -84,3 +84,9 @@ def test_the_default_recipe_is_that_of_the_shipped_model() -> None:
 def test_a_recipe_without_a_network_is_refused(few: Split) -> None:
     with pytest.raises(ArtifactError, match="vit-g"):
         fit(few, Recipe(architecture="vit-g"))
+
+
+def test_a_folder_that_holds_a_model_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="holds a model already"):
+        train(None, tmp_path)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from core.errors import SourceNotFound
+from classifier.preprocess import prepare
+from core.errors import LedgerUnreachable, SourceNotFound
 from core.ledger import batches, jobs, results
 from core.vocabulary import BatchState, JobState, Lease, Reason, Verdict
 from tests.digits import digit_folder, loose_digits
@@ -116,7 +117,10 @@ def test_a_job_of_which_nothing_can_be_scored_fails_and_balances(journey: Journe
     assert ended.accounts.balanced
 
 
-def test_a_folder_that_is_gone_gives_the_batch_back_with_the_reason(journey: Journey, tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_gives_the_batch_back_with_the_reason(
+    make_journey: Callable[..., Journey], tmp_path: Path
+) -> None:
+    journey = make_journey(resend_after=0.01)
     folder = digit_folder(tmp_path / "digits", 2)
     job = job_of(journey, folder)
     shutil.rmtree(folder)
@@ -144,6 +148,40 @@ def test_a_batch_whose_worker_is_told_to_stop_is_given_back_as_often_as_it_takes
     for _ in range(5):
         with pytest.raises(SystemExit):
             journey.score(batch.id, stop)
+    assert batches.quarantine_exhausted(journey.database, 3) == []
+    assert journey.score(batch.id, nobody).startswith("2 scored")
+
+
+def test_a_picture_that_nobody_thought_of_costs_its_own_row_and_no_other(
+    journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter(range(100))
+
+    def prepare_badly(image: np.ndarray) -> np.ndarray:
+        return prepare(image) if next(calls) != 3 else 1 // 0  # type: ignore[return-value]
+
+    monkeypatch.setattr("worker.journey.prepare", prepare_badly)
+    job = job_of(journey, digit_folder(tmp_path / "digits", 10))
+    assert score_all(journey, job)[0].startswith("9 scored, 1 rejected")
+    found = list(results.of_job(journey.database, job.id))
+    assert found[3].reason is Reason.UNREADABLE
+    assert "division" in str(found[3].message)
+
+
+def test_a_database_that_is_away_for_a_while_does_not_count_against_a_batch(
+    journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of(journey, digit_folder(tmp_path / "digits", 2))
+    (batch,) = batches.of_job(journey.database, job.id)
+
+    def away(*_: object) -> None:
+        raise LedgerUnreachable("It does not answer.")
+
+    for _ in range(5):
+        monkeypatch.setattr("worker.journey.batches.finish", away)
+        with pytest.raises(LedgerUnreachable):
+            journey.score(batch.id, nobody)
+    monkeypatch.undo()
     assert batches.quarantine_exhausted(journey.database, 3) == []
     assert journey.score(batch.id, nobody).startswith("2 scored")
 

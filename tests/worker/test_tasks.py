@@ -1,0 +1,73 @@
+"""The Celery task: what it takes, what it tells, and what it does not fail for."""
+
+from __future__ import annotations
+
+import importlib
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.queues import get_app
+from core.settings import get_settings
+from tests.servers import RedisServer
+from worker import process, tasks
+from worker.pulse import Progress
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ids of the batches that reached a journey, which tells its progress twice."""
+    ids: list[int] = []
+
+    def score(batch_id: int, progress: Progress) -> str:
+        ids.append(batch_id)
+        progress(1, 2)
+        progress(2, 2)
+        return "2 scored"
+
+    monkeypatch.setattr(process, "journey", lambda: SimpleNamespace(score=score))
+    return ids
+
+
+def task_on(broker: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The task as a process with that broker loads it, in the middle of a message."""
+    monkeypatch.setenv("DIGITLINE_BROKER_URL", broker)
+    get_settings.cache_clear()
+    get_app.cache_clear()
+    task = importlib.reload(tasks).score_batch
+    task.push_request(id="1", kwargsrepr="batch 1/1, 2 images")
+    return task
+
+
+def test_a_batch_is_scored_and_its_progress_told(
+    told: list[int], redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert task_on(redis_url, monkeypatch).run(batch_id=7) == "2 scored"
+    assert told == [7]
+
+
+def test_a_redis_that_goes_away_fails_no_batch(
+    told: list[int], redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_on(redis_server.url, monkeypatch)
+    task.run(batch_id=7)
+    redis_server.kill()
+    assert task.run(batch_id=8) == "2 scored"
+    assert told == [7, 8]
+
+
+@pytest.mark.timeout(60)
+def test_a_redis_that_was_never_there_fails_no_batch(
+    told: list[int], redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_server.kill()
+    assert task_on(redis_server.url, monkeypatch).run(batch_id=8) == "2 scored"
+    assert told == [8]
+
+
+@pytest.mark.parametrize("batch_id", ["7", 7.0, True, None])
+def test_what_is_no_number_of_a_batch_is_refused(told: list[int], batch_id: object) -> None:
+    with pytest.raises(TypeError, match="batch_id must be a whole number"):
+        tasks.score_batch(batch_id=batch_id)
+    assert told == []
