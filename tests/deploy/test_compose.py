@@ -13,7 +13,7 @@ from deploy import healthcheck
 from digitline.cli.lazy import module_of
 from tests.deploy.compose import ROOT, seconds, services, variables
 
-SERVICES = services(LINE_FOLDER="/srv/digitline")
+SERVICES = services(LINE_FOLDER="/srv/digitline", DIGITLINE_FLOWER_AUTH="given-user:given-password")
 LONG_RUNNING = {name: service for name, service in SERVICES.items() if service["restart"] != "no"}
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("digitline:")}
 
