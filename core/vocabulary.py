@@ -264,7 +264,7 @@ class Outcome:
     predictions: Sequence[Prediction]
     rejections: Sequence[Rejection]
     confusion: Sequence[Cell]
-    #: Seconds by stage: read, preprocess, predict, tally, record.
+    #: Seconds by stage: read, preprocess, predict, tally; not record, which is what writes them.
     timings: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:

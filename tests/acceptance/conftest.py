@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +48,9 @@ class Stage:
         self.worker = LineProcess(self.settings, "worker", log=log)
         self.worker.says(READY, ready + 1)
 
-    def scheduler(self) -> LineProcess:
-        """Start a scheduler; the caller ends it."""
-        return LineProcess(self.settings, "scheduler", log=self.folder / "scheduler.log")
+    def scheduler(self) -> AbstractContextManager[LineProcess]:
+        """A scheduler that is gone afterwards."""
+        return running(self.settings, "scheduler", log=self.folder / "scheduler.log")
 
     def submit(self, folder: Path) -> Job:
         """Make a job as a script does."""

@@ -50,11 +50,8 @@ def test_a_batch_whose_worker_is_killed_is_done_by_its_successor(
     stage: Stage, digits: Path, quiet: dict[str, int | None], point: str
 ) -> None:
     armed = stage.arm(point)
-    scheduler = stage.scheduler()
-    try:
+    with stage.scheduler():
         job = stage.wait(stage.submit(digits))
-    finally:
-        scheduler.close()
     assert not armed.exists()
     assert job.state is JobState.DONE
     check_job(stage.database, job.id, quiet)
@@ -77,11 +74,8 @@ def test_a_batch_whose_whole_worker_is_killed_is_done_by_another_within_its_leas
     assert line.inspector.held(), "Redis still believes that the dead worker holds them"
     line.close()
     stage.start_worker()
-    scheduler = stage.scheduler()
-    try:
+    with stage.scheduler():
         stage.wait(job)
-    finally:
-        scheduler.close()
     check_job(stage.database, job.id, quiet)
 
 
@@ -105,16 +99,10 @@ def test_a_drop_whose_scheduler_is_killed_becomes_one_job(
     drop.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(digits, drop)
     armed = stage.arm(point)
-    first = stage.scheduler()
-    try:
+    with stage.scheduler() as first:
         wait_until(lambda: first.exit_code is not None, f"the scheduler dies at {point}", PATIENCE)
-    finally:
-        first.close()
-    second = stage.scheduler()
-    try:
+    with stage.scheduler():
         wait_until(lambda: filed_folder(stage, name), f"{name} is filed away", PATIENCE)
-    finally:
-        second.close()
     assert not armed.exists()
     (job,) = jobs_named(stage, name)
     assert job.state is JobState.DONE
@@ -127,11 +115,8 @@ def test_batches_that_redis_forgot_are_sent_again(stage: Stage, digits: Path, qu
     job = stage.submit(digits)
     with stage.redis.client() as client:
         client.flushall()
-    scheduler = stage.scheduler()
-    try:
+    with stage.scheduler():
         stage.wait(job)
-    finally:
-        scheduler.close()
     check_job(stage.database, job.id, quiet)
 
 
@@ -141,15 +126,12 @@ def test_a_name_that_is_dropped_twice_makes_two_jobs_and_equal_bytes_are_both_sc
 ) -> None:
     inbox = stage.settings.inbox_folder
     inbox.mkdir(parents=True, exist_ok=True)
-    scheduler = stage.scheduler()
-    try:
+    with stage.scheduler():
         for times in (1, 2):
             shutil.copytree(digits, inbox / "again")
             wait_until(lambda: not (inbox / "again").exists(), "the drop is claimed", PATIENCE)
             wait_until(lambda times=times: len(jobs_named(stage, "again")) == times, "it is a job", PATIENCE)
         found = [stage.wait(job) for job in jobs_named(stage, "again")]
-    finally:
-        scheduler.close()
     for job in found:
         check_job(stage.database, job.id, quiet)
 
@@ -159,12 +141,9 @@ def test_what_was_dropped_while_the_scheduler_was_down_is_found_at_its_start(
     stage: Stage, digits: Path, quiet: dict[str, int | None]
 ) -> None:
     shutil.copytree(digits, stage.settings.inbox_folder / "early", dirs_exist_ok=True)
-    scheduler = stage.scheduler()
-    try:
+    with stage.scheduler():
         (job,) = wait_until(lambda: jobs_named(stage, "early"), "the early drop is a job", PATIENCE)
         stage.wait(job)
-    finally:
-        scheduler.close()
     check_job(stage.database, job.id, quiet)
     assert ended(stage.database, job.id)
 
