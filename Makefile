@@ -26,6 +26,14 @@ demo: $(RUNTIME) ## Score 10,000 real digits through the whole line, print the r
 up: $(RUNTIME) ## Run the line on this machine; drop folders into digitline-home/inbox
 	$(BIN)/digitline up $(ARGS)
 
+.PHONY: models
+models: $(RUNTIME) ## Train the shipped models anew into build/models; DATA=mnist/ names MNIST's files; goes on where it was killed
+	@for recipe in training/recipes/*.toml; do \
+		name=$$(basename $$recipe .toml); \
+		test -f build/models/$$name/card.json || \
+		$(BIN)/digitline train --recipe $$name --output build/models/$$name $(if $(DATA),--data $(DATA)) || exit 1; \
+	done
+
 .PHONY: test
 test: $(DEVELOPMENT) ## Run the tests; ARGS="tests/core -k lease" chooses
 	$(BIN)/python -m pytest $(ARGS)

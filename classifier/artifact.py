@@ -1,4 +1,4 @@
-"""The model folder, `model.weights.h5` beside `card.json`, and its card; light enough for processes without Keras."""
+"""The model folder, `fast.keras` and what else the card names beside `card.json`; light enough to need no Keras."""
 
 from __future__ import annotations
 
@@ -6,20 +6,77 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import ArtifactError
 from core.vocabulary import DIGITS
 
 CARD = "card.json"
-WEIGHTS = "model.weights.h5"
+#: File of the fast network, which every model folder holds.
+FAST = "fast.keras"
+#: The only kind of file that a network is read from: other formats may hold code.
+SUFFIX = ".keras"
+#: Bytes of the largest network file that is read; those of a digit reader are a hundred times smaller.
+MAX_BYTES = 256 << 20
 #: Name of the folder under `classifier/models/` that scores where no other model is named.
 SHIPPED = "mnist-cnn-1"
 
+_MAX_CARD = 16 << 20
+#: No label is sure that is less likely than all the others together, whatever was seen on the validation images.
+_NEVER_SURE = 0.5
 _MEND = "Take the folder from a backup, or train the model anew with `digitline train`."
+
+
+def _keras_file(name: str) -> str:
+    """Take the plain name of a `.keras` file, and nothing that leads out of the folder."""
+    if Path(name).suffix != SUFFIX:
+        raise ValueError(f"{name!r} is no {SUFFIX} file, and networks are read from no other kind")
+    if not name.removesuffix(SUFFIX).replace("-", "").isalnum() or not name.isascii():
+        raise ValueError(f"{name!r} is no plain file name")
+    return name
+
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Temperature = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One network of a model: its file, its size and how it was trained."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    #: Its name in the folder, ending in `.keras`.
+    file: Annotated[str, AfterValidator(_keras_file)]
+    #: SHA-256 of the file, hexadecimal.
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    #: Name in `classifier.network.ARCHITECTURES`.
+    architecture: str
+    #: Number of weights.
+    parameters: int
+    #: Work for one image, in millions of floating-point operations; a multiplication with its addition is two.
+    megaflops: float
+    #: The whole recipe, with its seed.
+    recipe: Mapping[str, object]
+    #: Values by epoch: loss, accuracy, validation_loss, validation_accuracy, seconds.
+    history: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskPoint:
+    """What was seen of the validation images whose confidence lies above a value."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    above: _Share
+    #: Their share of all validation images.
+    coverage: _Share
+    #: 95 % upper bound, one-sided, of the share of wrong labels among them (Clopper and Pearson 1934).
+    error_bound: _Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +86,75 @@ class Card:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     name: Annotated[str, Field(min_length=1)]
-    #: Name in `classifier.network.ARCHITECTURES`; a folder holds no code.
-    architecture: str
     #: When training ended, ISO 8601 in UTC.
     created: str
     #: `classifier.preprocess.PREPROCESSING_VERSION` that the digits were prepared with.
     preprocessing_version: int
-    #: SHA-256 of the weights file, hexadecimal.
-    weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    #: Number of weights.
-    parameters: int
-    #: Work for one image, in millions of floating-point operations; a multiplication with its addition is two.
-    megaflops: float
-    #: What logits are divided by, so that a confidence of 0.9 is right nine times in ten (Guo et al. 2017).
-    temperature: Annotated[float, Field(gt=0)]
-    seed: int
+    #: The network that sees every image.
+    fast: Network
+    #: What the fast network's logits are divided by, so that a confidence of 0.9 is right nine times in ten
+    #: (Guo et al. 2017).
+    temperature: _Temperature
+    #: Ascending; what a target error becomes a confidence by.
+    risk: tuple[RiskPoint, ...]
     #: Command line that makes the model again.
     command: str
     #: SHA-256 of the arrays that it was trained and measured on, by part.
     data_sha256: Mapping[str, str]
     #: Versions of digitline, Keras, TensorFlow, NumPy and OpenCV.
     versions: Mapping[str, str]
-    #: The whole recipe.
-    recipe: Mapping[str, object]
     #: Evaluation on the validation part, with its confusion matrix.
     validation: Mapping[str, object]
     #: Evaluation on the test digits, with its confusion matrix; nothing was chosen by it.
     test: Mapping[str, object]
-    #: Values by epoch: loss, accuracy, validation_loss, validation_accuracy, seconds.
-    history: Mapping[str, tuple[float, ...]]
+    #: The networks that see only what the fast one is not sure of.
+    careful: tuple[Network, ...] = ()
+    #: What the mean of all networks' logits is divided by.
+    careful_temperature: _Temperature = 1.0
+    #: Confidence of the fast network under which the careful ones are asked; 0: never.
+    escalate_below: _Share = 0.0
     #: What the places of the output stand for.
     classes: tuple[str, ...] = field(default_factory=lambda: tuple(map(str, range(DIGITS))))
+
+    def __post_init__(self) -> None:
+        if self.escalate_below and not self.careful:
+            raise ValueError("escalate_below asks for careful networks, and there is none")
+        if len({network.file for network in self.networks}) < len(self.networks):
+            raise ValueError("two networks have one file")
+        if any(after.above <= before.above for before, after in pairwise(self.risk)):
+            raise ValueError("the risk points do not ascend")
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """All networks, the fast one first."""
+        return self.fast, *self.careful
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights of all networks together."""
+        return sum(network.parameters for network in self.networks)
+
+    @property
+    def megaflops(self) -> float:
+        """Work for an image that the fast network answers alone, in millions of floating-point operations."""
+        return self.fast.megaflops
+
+    def confident_above(self, target_error: float) -> float:
+        """Find the confidence above which labels are sure enough to be wrong no oftener than wanted.
+
+        Args:
+            target_error: share of wrong labels among the sure ones that is still borne, 0 to 1.
+
+        Returns:
+            From 0.5 to 1; a label is uncertain whose confidence is not above it. 1 where the validation images
+            promise the target nowhere: then every label is uncertain.
+        """
+        at_floor = [point for point in self.risk if point.above <= _NEVER_SURE][-1:]
+        higher = [point for point in self.risk if point.above > _NEVER_SURE]
+        for point in (*at_floor, *higher):
+            if point.error_bound <= target_error:
+                return max(point.above, _NEVER_SURE)
+        return 1.0
 
     def as_dict(self) -> dict[str, object]:
         """The card as JSON takes it."""
@@ -69,27 +164,37 @@ class Card:
 _ADAPTER = TypeAdapter(Card)
 
 
+def network_file(place: int) -> str:
+    """Name of a network's file: of the fast one, place 0, and of the careful ones after it."""
+    return f"careful-{place}{SUFFIX}" if place else FAST
+
+
 def shipped_model() -> Path:
     """The folder of the model that comes with Digitline."""
     return Path(__file__).parent / "models" / SHIPPED
 
 
-def read_card(folder: Path) -> Card:
-    """Read the card of a model folder; the weights are not looked at.
+def read_card(folder: Path, *, sha256: str | None = None) -> Card:
+    """Read the card of a model folder; the networks are not looked at.
+
+    Args:
+        folder: the model folder.
+        sha256: `model_sha256` that the folder must have; None: any.
 
     Raises:
-        ArtifactError: the card is missing or damaged.
+        ArtifactError: the card is missing, damaged or not the one wanted.
     """
     path = folder / CARD
+    content = _card_bytes(folder)
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtifactError(f"{folder} holds another model: the SHA-256 of its {CARD} differs.", mend=_MEND)
     try:
-        return _ADAPTER.validate_json(path.read_bytes())
-    except OSError as error:
-        mend = f"Name a folder that holds {CARD} and {WEIGHTS}."
-        raise ArtifactError(f"{path} cannot be read: {error.strerror}.", mend=mend) from error
+        return _ADAPTER.validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "JSON"
-        raise ArtifactError(f"{path} is damaged: {place}: {first['msg']}.", mend=_MEND) from error
+        place = ".".join(map(str, first["loc"])) or "card"
+        why = first["msg"].removeprefix("Value error, ")
+        raise ArtifactError(f"{path} is damaged: {place}: {why}.", mend=_MEND) from error
 
 
 def write_card(folder: Path, card: Card) -> None:
@@ -100,25 +205,47 @@ def write_card(folder: Path, card: Card) -> None:
     draft.replace(path)
 
 
-def weights_digest(folder: Path) -> str:
-    """Compute the SHA-256 of the weights file, hexadecimal.
+def model_sha256(folder: Path) -> str:
+    """Compute the identity of a model: the SHA-256 of its card, which holds those of its networks; hexadecimal.
 
     Raises:
-        ArtifactError: there is no such file.
+        ArtifactError: there is no card.
     """
-    path = folder / WEIGHTS
+    return hashlib.sha256(_card_bytes(folder)).hexdigest()
+
+
+def check_files(folder: Path, card: Card) -> None:
+    """Refuse a folder whose network files are not those of the card, before anything parses them.
+
+    Raises:
+        ArtifactError: a file is missing or another.
+    """
+    for network in card.networks:
+        network_bytes(folder, network)
+
+
+def network_bytes(folder: Path, network: Network) -> bytes:
+    """Read the file of a network, and refuse it before anything parses it where it is not that of the card.
+
+    Raises:
+        ArtifactError: the file is missing, far too large, or its SHA-256 is another.
+    """
+    path = folder / network.file
+    content = _content(path, MAX_BYTES, mend=_MEND)
+    if hashlib.sha256(content).hexdigest() != network.sha256:
+        raise ArtifactError(f"{path} is not the file of {CARD}: its SHA-256 differs.", mend=_MEND)
+    return content
+
+
+def _card_bytes(folder: Path) -> bytes:
+    return _content(folder / CARD, _MAX_CARD, mend=f"Name a folder that holds {CARD} and the networks it names.")
+
+
+def _content(path: Path, limit: int, *, mend: str) -> bytes:
+    """Read a whole file; a pipe or a device, which would never end, is none."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        if not path.stat().st_size <= limit or not path.is_file():
+            raise ArtifactError(f"{path} is no file of at most {limit >> 20} MiB.", mend=mend)
+        return path.read_bytes()
     except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror}.", mend=_MEND) from error
-
-
-def check_weights(folder: Path, card: Card) -> None:
-    """Refuse weights that are not those of the card, before anything parses them.
-
-    Raises:
-        ArtifactError: the weights file is missing or another.
-    """
-    if weights_digest(folder) != card.weights_sha256:
-        raise ArtifactError(f"{folder / WEIGHTS} is not the file of {CARD}: its SHA-256 differs.", mend=_MEND)
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}.", mend=mend) from error

@@ -1,9 +1,11 @@
-"""Prepared images to labels, in batches of one fixed shape."""
+"""Prepared images to labels, in batches of one fixed shape; the doubtful ones are asked about twice."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import keras
@@ -13,8 +15,14 @@ from numpy.typing import NDArray
 
 from classifier.fold import fold
 from classifier.preprocess import SIDE, Image, to_network_input
-from classifier.weights import load_model
+from classifier.weights import load_networks
 from core.vocabulary import DIGITS
+
+#: Images that go through the careful networks at once: few are asked about in a batch, and padding costs as much.
+CAREFUL_BATCH = 8
+
+Logits = NDArray[np.float32]
+_Traced: TypeAlias = tf.types.experimental.PolymorphicFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,8 @@ class Scores:
     margins: NDArray[np.float32]
     #: float32, (n, 10): calibrated probability of every digit.
     probabilities: NDArray[np.float32]
+    #: bool, (n,): whether the careful networks were asked.
+    escalated: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,7 +62,7 @@ class Scorer:
     @property
     def traces(self) -> int:
         """How often the network was traced: once, or something costs a hundred times what it should."""
-        return int(self._score.experimental_get_tracing_count())
+        return _traces(self._score)
 
     def __call__(self, images: Image) -> Scores:
         """Score any number of images.
@@ -63,43 +73,105 @@ class Scorer:
         Raises:
             ValueError: the array is of another shape or type.
         """
+        return self._with_logits(images)[0]
+
+    def _with_logits(self, images: Image) -> tuple[Scores, Logits]:
         if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
             raise ValueError(f"Images must be uint8 (n, {SIDE}, {SIDE}), not {images.dtype} {images.shape}.")
-        scores = [
-            self._one_batch(images[start : start + self.batch_size]) for start in range(0, len(images), self.batch_size)
-        ]
-        return scores[0] if len(scores) == 1 else _joined(scores)
-
-    def _one_batch(self, images: Image) -> Scores:
-        """Score up to `batch_size` images; a short batch is padded with paper, and the padding's scores are cut off."""
-        count = len(images)
-        if count < self.batch_size:
-            images = np.concatenate([images, np.zeros((self.batch_size - count, SIDE, SIDE), np.uint8)])
-        probabilities, best, places = self._score(tf.constant(to_network_input(images)))
-        best = best.numpy()[:count]
-        return Scores(
-            labels=places.numpy()[:count, 0].astype(np.int64),
-            confidences=best[:, 0].copy(),
-            margins=best[:, 0] - best[:, 1],
-            probabilities=probabilities.numpy()[:count],
-        )
+        parts = []
+        for start in range(0, len(images), self.batch_size):
+            batch = images[start : start + self.batch_size]
+            logits, *ranked = self._score(_input(batch, self.batch_size))
+            parts.append((_scores(ranked, len(batch), escalated=False), logits.numpy()[: len(batch)]))
+        return _joined(parts)
 
 
-class Predictor(Scorer):
+class Cascade(Scorer):
+    """A fast network that sees every image, and careful ones that see only what it is not sure of."""
+
+    def __init__(
+        self,
+        fast: keras.Model,
+        careful: Sequence[keras.Model],
+        *,
+        temperature: float,
+        careful_temperature: float,
+        escalate_below: float,
+        batch_size: int,
+        careful_batch: int = CAREFUL_BATCH,
+    ) -> None:
+        """Make the networks ready.
+
+        Args:
+            fast: from float32 (n, 28, 28, 1) to logits (n, 10).
+            careful: the like; none is a cascade that never escalates.
+            temperature: what the fast network's logits are divided by.
+            careful_temperature: what the mean of all networks' logits is divided by.
+            escalate_below: calibrated confidence of the fast network under which the careful ones are asked.
+            batch_size: images that go through the fast network at once; 256 to 1,024 is quick.
+            careful_batch: images that go through the careful networks at once.
+        """
+        super().__init__(fast, temperature=temperature, batch_size=batch_size)
+        self._escalate_below = escalate_below if careful else 0.0
+        self._careful_batch = careful_batch
+        self._ask = _traced_together([fold(model) for model in careful], careful_temperature, careful_batch)
+        if self._escalate_below:
+            self._ask(tf.zeros((careful_batch, SIDE, SIDE, 1)), tf.zeros((careful_batch, DIGITS)))
+
+    @property
+    def traces(self) -> int:
+        """How often the network that was traced oftenest was traced; see `Scorer.traces`."""
+        return max(super().traces, _traces(self._ask))
+
+    def __call__(self, images: Image) -> Scores:
+        """Score any number of images, each by the fast network alone or, where that is not sure, by all together.
+
+        Args:
+            images: uint8, (n, 28, 28), as `prepare` makes them.
+
+        Raises:
+            ValueError: the array is of another shape or type.
+        """
+        scores, logits = self._with_logits(images)
+        for doubtful in self._doubtful(scores):
+            _replace(scores, doubtful, self._ask_carefully(images[doubtful], logits[doubtful]))
+        return scores
+
+    def _doubtful(self, scores: Scores) -> list[NDArray[np.int64]]:
+        """Find the places of what is to be asked again, as many in a part as go at once."""
+        places = np.flatnonzero(scores.confidences < self._escalate_below)
+        return [places[start : start + self._careful_batch] for start in range(0, len(places), self._careful_batch)]
+
+    def _ask_carefully(self, images: Image, logits: Logits) -> Scores:
+        padded = np.zeros((self._careful_batch, DIGITS), np.float32)
+        padded[: len(logits)] = logits
+        ranked = self._ask(_input(images, self._careful_batch), tf.constant(padded))
+        return _scores(ranked, len(images), escalated=True)
+
+
+class Predictor(Cascade):
     """The model of a folder."""
 
-    def __init__(self, folder: Path, *, batch_size: int) -> None:
+    def __init__(self, folder: Path, *, batch_size: int, sha256: str | None = None) -> None:
         """Load a model.
 
         Args:
             folder: the model folder.
-            batch_size: images that go through the network at once; 256 to 1,024 is quick.
+            batch_size: images that go through the fast network at once; 256 to 1,024 is quick.
+            sha256: `model_sha256` that the folder must have; None: any.
 
         Raises:
-            ArtifactError: the folder is damaged, foreign or of another version.
+            ArtifactError: the folder is damaged, hostile, foreign or of another version, or not the model wanted.
         """
-        model, self.card = load_model(folder)
-        super().__init__(model, temperature=self.card.temperature, batch_size=batch_size)
+        (fast, *careful), self.card = load_networks(folder, sha256=sha256)
+        super().__init__(
+            fast,
+            careful,
+            temperature=self.card.temperature,
+            careful_temperature=self.card.careful_temperature,
+            escalate_below=self.card.escalate_below,
+            batch_size=batch_size,
+        )
 
 
 def bind_to_one_thread() -> None:
@@ -113,24 +185,68 @@ def bind_to_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _traced(network: keras.Model, temperature: float, batch_size: int) -> tf.types.experimental.PolymorphicFunction:
+def _traced(network: keras.Model, temperature: float, batch_size: int) -> _Traced:
     """Make one graph of network, calibration and ranking; without autograph, which writes a file to /tmp each time."""
 
-    def score(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        probabilities = tf.nn.softmax(network(images, training=False) / temperature)
-        best, places = tf.math.top_k(probabilities, 2)
-        return probabilities, best, places
+    def score(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        logits = network(images, training=False)
+        return logits, *_ranked(logits / temperature)
 
     return tf.function(score, autograph=False, input_signature=[tf.TensorSpec((batch_size, SIDE, SIDE, 1), tf.float32)])
 
 
-def _joined(scores: list[Scores]) -> Scores:
-    if not scores:
-        nothing = np.zeros(0, np.float32)
-        return Scores(np.zeros(0, np.int64), nothing, nothing, np.zeros((0, DIGITS), np.float32))
+def _traced_together(networks: Sequence[keras.Model], temperature: float, batch_size: int) -> _Traced:
+    """Make one graph of several networks, whose logits are averaged with those of another."""
+
+    def score(images: tf.Tensor, others: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        total = tf.add_n([others, *(network(images, training=False) for network in networks)])
+        return _ranked(total / ((len(networks) + 1) * temperature))
+
+    shapes = ((batch_size, SIDE, SIDE, 1), (batch_size, DIGITS))
+    return tf.function(score, autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
+
+
+def _ranked(calibrated: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    probabilities = tf.nn.softmax(calibrated)
+    best, places = tf.math.top_k(probabilities, 2)
+    return probabilities, best, places
+
+
+def _traces(traced: _Traced) -> int:
+    return int(traced.experimental_get_tracing_count())
+
+
+def _input(images: Image, size: int) -> tf.Tensor:
+    """Bring up to `size` images to the network's shape; a short batch is padded with paper."""
+    if len(images) < size:
+        images = np.concatenate([images, np.zeros((size - len(images), SIDE, SIDE), np.uint8)])
+    return tf.constant(to_network_input(images))
+
+
+def _scores(ranked: Sequence[tf.Tensor], count: int, *, escalated: bool) -> Scores:
+    """Take the scores of the first `count` images; those of the padding are cut off."""
+    probabilities, best, places = (tensor.numpy()[:count] for tensor in ranked)
     return Scores(
-        np.concatenate([part.labels for part in scores]),
-        np.concatenate([part.confidences for part in scores]),
-        np.concatenate([part.margins for part in scores]),
-        np.concatenate([part.probabilities for part in scores]),
+        labels=places[:, 0].astype(np.int64),
+        confidences=best[:, 0].copy(),
+        margins=best[:, 0] - best[:, 1],
+        probabilities=probabilities,
+        escalated=np.full(count, escalated),
     )
+
+
+def _replace(scores: Scores, places: NDArray[np.int64], others: Scores) -> None:
+    for name in Scores.__slots__:
+        getattr(scores, name)[places] = getattr(others, name)
+
+
+def _joined(parts: Sequence[tuple[Scores, Logits]]) -> tuple[Scores, Logits]:
+    """Join the scores of batches; where there was none, make those of no image."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        nothing = np.zeros(0, np.float32)
+        empty = np.zeros((0, DIGITS), np.float32)
+        return Scores(np.zeros(0, np.int64), nothing, nothing, empty, np.zeros(0, np.bool_)), empty
+    joined = {name: np.concatenate([getattr(scores, name) for scores, _ in parts]) for name in Scores.__slots__}
+    return Scores(**joined), np.concatenate([logits for _, logits in parts])

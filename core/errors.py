@@ -7,6 +7,7 @@
     |   +-- RevisionMismatch     the schema is older or newer than this code
     |   +-- JobNotFound          no job of that id or name
     |   +-- ModelNotFound        no model of that name or alias
+    |   +-- ImageNotFound        no image of that path in the job
     |   +-- IllegalTransition    a state may not follow another
     |   +-- StaleLease           somebody else took the batch over
     +-- QueueUnreachable         Redis does not answer
@@ -17,8 +18,10 @@
     |   +-- LabelsError          labels.csv has a line that cannot be right
     +-- JobFailed                a job ended without a single scored image
     +-- ImageRejected            one image cannot be scored; carries a reason code
+    +-- PromotionRefused         nothing shows that a model reads no digit worse than the one in production
     +-- ArtifactError            a model folder is damaged, foreign or of another version
     +-- DatasetError             the training data is missing or not what it says
+    +-- RecipeError              a recipe file is missing or says something that makes no sense
     +-- LineError                the embedded line cannot start or stop
 
 The docstring of a class is its default message; `mend` says what a person can do about it.
@@ -73,6 +76,10 @@ class ModelNotFound(LedgerError):
     mend = "`digitline models list` lists the models."
 
 
+class ImageNotFound(LedgerError):
+    """There is no such image in the job."""
+
+
 class IllegalTransition(LedgerError):
     """That state may not follow the present one."""
 
@@ -120,12 +127,20 @@ class ImageRejected(DigitlineError):
         self.reason = reason
 
 
+class PromotionRefused(DigitlineError):
+    """Nothing shows that the model reads no digit worse than the one in production."""
+
+
 class ArtifactError(DigitlineError):
     """The model folder is damaged, foreign or of another version."""
 
 
 class DatasetError(DigitlineError):
     """The training data is missing or not what it says it is."""
+
+
+class RecipeError(DigitlineError):
+    """The recipe file is missing or says something that makes no sense."""
 
 
 class LineError(DigitlineError):

@@ -8,9 +8,10 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import SettingsError
 
@@ -54,8 +55,12 @@ class Settings(BaseSettings):
     express_limit: int = Field(256, ge=1)
     #: Folder of the model that scores; default: the shipped one.
     model: Path | None = None
-    #: Confidence under which the verdict is `uncertain`, 0 to 1.
-    uncertain_below: float = Field(0.8, ge=0, le=1)
+    #: Share of wrong labels to bear among those that are not marked `uncertain`, above 0 and below 1.
+    target_error: float = Field(0.005, gt=0, lt=1)
+    #: Share of the batches that the challenger scores in the shadow, 0 to 1.
+    challenger_share: float = Field(0.1, ge=0, le=1)
+    #: Folders of labelled digits that a model must pass before it is promoted, written as in PATH; default: none.
+    evaluation_sets: Annotated[tuple[Path, ...] | None, NoDecode] = None
     #: Images with more pixels than this are rejected before they are decoded.
     max_pixels: int = Field(100_000_000, ge=784)
     #: Files of more bytes than this are rejected before they are read.
@@ -91,6 +96,11 @@ class Settings(BaseSettings):
     crash_points: Path | None = None
     #: Lowest level that is logged.
     log_level: str = "INFO"
+
+    @field_validator("evaluation_sets", mode="before")
+    @classmethod
+    def _path_list(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
     @field_validator("log_level")
     @classmethod

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -95,6 +96,23 @@ models = Table(
     Column("card", JSON, nullable=False),
     Column("registered_at", UtcDateTime, nullable=False),
     Column("promoted_at", UtcDateTime),
+    # Of the batches, scored in the shadow while it is the challenger; NULL: as the settings say.
+    Column("challenger_share", Float),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model_id", ForeignKey("models.id"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("promoted_at", UtcDateTime, nullable=False),
+    Column("promoted_by", String(200), nullable=False),
+    # Why it was forced.
+    Column("reason", Text),
+    # What the gate measured.
+    Column("checks", JSON),
+    CheckConstraint("kind IN ('first', 'gate', 'forced', 'rollback', 'successor')", name="kind"),
 )
 
 jobs = Table(
@@ -145,8 +163,9 @@ batches = Table(
     Column("error", PathText),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
-    # Last, for it is large: SQLite reads a row's earlier columns without touching it.
+    # After most, for it is large: SQLite reads a row's earlier columns without touching it.
     Column("manifest", JSON, nullable=False),
+    Column("escalated", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("job_id", "sequence"),
     CheckConstraint("state IN ('queued', 'leased', 'done', 'quarantined', 'cancelled')", name="state"),
 )
@@ -164,6 +183,17 @@ predictions = Table(
     Column("margin", Float, nullable=False),
     Column("verdict", String(20), nullable=False),
     Column("true_label", SmallInteger),
+)
+
+# What the challenger said of images that are in `predictions`, position by position.
+shadow_predictions = Table(
+    "shadow_predictions",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id"), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("model_id", ForeignKey("models.id"), nullable=False),
+    Column("label", SmallInteger, nullable=False),
+    Column("confidence", Float, nullable=False),
 )
 
 rejections = Table(

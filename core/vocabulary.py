@@ -178,6 +178,8 @@ class Job:
     #: Images with a known true label among the scored, and how many of them were read right.
     labelled: int = 0
     correct: int = 0
+    #: Images that the model's careful networks were asked about.
+    escalated: int = 0
     #: Why the job failed, one sentence.
     error: str | None = None
     #: Name of the folder under `claimed/` that an inbox job owns until it is filed away.
@@ -217,6 +219,9 @@ class Lease:
     #: URL of the folder the images lie in.
     source: str
     manifest: Manifest
+    #: Id of the challenger at the claim, if there is one, and its share of the batches; None: as the settings say.
+    challenger: int | None = None
+    challenger_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +269,10 @@ class Outcome:
     predictions: Sequence[Prediction]
     rejections: Sequence[Rejection]
     confusion: Sequence[Cell]
-    #: Seconds by stage: read, preprocess, predict, tally; not record, which is what writes them.
+    #: Seconds by stage: read, preprocess, predict, shadow, tally; not record, which is what writes them.
     timings: Mapping[str, float] = field(default_factory=dict)
+    #: Images that the model's careful networks were asked about.
+    escalated: int = 0
 
     def __str__(self) -> str:
         rejected = f", {len(self.rejections)} rejected" if self.rejections else ""
@@ -278,7 +285,7 @@ class Model:
 
     id: int
     name: str
-    #: Of the artefact's weights, hexadecimal.
+    #: Of the artefact's card, which holds those of its networks; hexadecimal.
     sha256: str
     #: `production`, `challenger` or None.
     alias: str | None
@@ -286,3 +293,5 @@ class Model:
     location: str
     card: Mapping[str, object] = field(default_factory=dict)
     promoted_at: datetime | None = None
+    #: Share of the batches that it scores in the shadow as the challenger; None: as the settings say.
+    challenger_share: float | None = None

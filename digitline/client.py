@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
 import time
@@ -13,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import JobFailed, QueueUnreachable
-from core.ledger import batches
+from core.ledger import batches, corrections
 from core.ledger import jobs as job_ledger
 from core.ledger import results as result_ledger
+from core.ledger.corrections import Correction
 from core.ledger.results import Result
 from core.queues import send_batches
 from core.vocabulary import DIGITS, Accounts, Job, JobState, Labels, QueueName, Trigger, Verdict
@@ -111,6 +113,24 @@ class JobHandle:
             raise ValueError(f"only={only!r}: it must be one of {', '.join(ONLY)}.")
         found = result_ledger.of_job(self._line.database, self.id)
         return (result for result in found if only is None or _matches(result, only))
+
+    def correct(self, path: str, label: int, *, by: str | None = None) -> Correction:
+        """Keep a person's word on an image, for training to learn from.
+
+        Args:
+            path: of the image, as the results name it.
+            label: the digit that it shows, 0 to 9.
+            by: who says so; default: the user's name.
+
+        Raises:
+            ImageNotFound: the job has no such image, or has not come to it yet.
+            ValueError: the label is no digit.
+        """
+        return corrections.record(self._line.database, self.id, path, label, by=by or getpass.getuser())
+
+    def corrections(self) -> list[Correction]:
+        """The last word on every corrected image, in the order of the folder."""
+        return corrections.of_job(self._line.database, self.id)
 
     def confusion_matrix(self) -> NDArray[np.int64]:
         """Count the scored images by true and by predicted label.

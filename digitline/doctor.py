@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from classifier.artifact import check_weights, read_card
+from classifier.artifact import check_files, read_card
 from core.database import Database
 from core.errors import DigitlineError, LineError
 from core.ledger import jobs, models
@@ -84,7 +84,7 @@ def _model(settings: Settings) -> str:
     database.check_revision()
     model = models.find(database, models.PRODUCTION)
     folder = Path(model.location)
-    check_weights(folder, read_card(folder))
+    check_files(folder, read_card(folder, sha256=model.sha256))
     return f"{model.name} in {folder}"
 
 

@@ -95,18 +95,34 @@ def _read_batch(batch: Sequence[Item], predictor: Predictor, settings: Settings)
         except ImageRejected as error:
             seen.refuse(position, error)
     manifest = Manifest([item.path for item in batch], [item.true_label for item in batch])
-    return _results(tally(manifest, seen, predictor(seen.digits), settings.uncertain_below, {}))
+    confident_above = predictor.card.confident_above(settings.target_error)
+    return _results(tally(manifest, seen, predictor(seen.digits), confident_above, {}), predictor.card.name)
 
 
-def _results(outcome: Outcome) -> list[Result]:
+def _results(outcome: Outcome, model: str) -> list[Result]:
     scored = {
         one.position: Result(
-            one.path, "scored", one.label, one.confidence, one.margin, one.verdict, one.true_label, sha256=one.sha256
+            path=one.path,
+            status="scored",
+            label=one.label,
+            confidence=one.confidence,
+            margin=one.margin,
+            verdict=one.verdict,
+            true_label=one.true_label,
+            sha256=one.sha256,
+            model=model,
         )
         for one in outcome.predictions
     }
     rejected = {
-        one.position: Result(one.path, "rejected", true_label=one.true_label, reason=one.reason, message=one.message)
+        one.position: Result(
+            path=one.path,
+            status="rejected",
+            true_label=one.true_label,
+            reason=one.reason,
+            message=one.message,
+            model=model,
+        )
         for one in outcome.rejections
     }
     both = scored | rejected

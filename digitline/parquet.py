@@ -23,6 +23,7 @@ _SCHEMA = pa.schema(
         pa.field("verdict", pa.string()),
         pa.field("true_label", pa.int8()),
         pa.field("reason", pa.string()),
+        pa.field("model", pa.string()),
     ]
 )
 

@@ -13,7 +13,7 @@ from digitline.pace import images_per_second, seconds_left
 from digitline.plain import encodable
 
 #: Keys of a result, in the order in which every format gives them.
-RESULT_KEYS = ("path", "status", "label", "confidence", "verdict", "true_label", "reason")
+RESULT_KEYS = ("path", "status", "label", "confidence", "verdict", "true_label", "reason", "model")
 
 
 def as_json(value: object) -> str:
@@ -31,6 +31,7 @@ def result_record(result: Result) -> dict[str, str | int | float | None]:
         "verdict": None if result.verdict is None else result.verdict.value,
         "true_label": result.true_label,
         "reason": None if result.reason is None else result.reason.value,
+        "model": result.model,
     }
 
 
@@ -49,6 +50,7 @@ def job_record(job: Job, **more: object) -> Mapping[str, object]:
         "accuracy": job.accuracy,
         "labelled": job.labelled,
         "correct": job.correct,
+        "escalated": job.escalated,
         "images_per_second": images_per_second(job),
         "seconds_left": seconds_left(job),
         "batches": job.batches,

@@ -85,7 +85,7 @@ def _contents(database: Database, job: Job) -> dict[str, object]:
         "model": _model_facts(_model_of(database, job)),
         "digits": range(DIGITS),
         "version": _version(),
-        "uncertain_below": get_settings().uncertain_below,
+        "target_error": get_settings().target_error,
     }
 
 
@@ -129,22 +129,31 @@ def _model_of(database: Database, job: Job) -> Model:
 def _model_facts(model: Model) -> dict[str, str]:
     """What the card says, as far as it says it; a card is somebody else's file."""
     card = model.card
-    facts = {"Name": model.name, "SHA-256 of its weights": model.sha256}
-    for key, title in (("architecture", "Architecture"), ("created", "Trained")):
-        if key in card:
-            facts[title] = str(card[key])
-    temperature = card.get("temperature")
-    if isinstance(temperature, float):
-        facts["Temperature"] = f"{temperature:.3f}"
-    parameters, megaflops = card.get("parameters"), card.get("megaflops")
-    if isinstance(parameters, int) and isinstance(megaflops, (int, float)):
-        facts["Size"] = f"{parameters:,} parameters, {megaflops:.1f} million operations an image"
+    facts = {"Name": model.name, "SHA-256 of its card": model.sha256}
+    if "created" in card:
+        facts["Trained"] = str(card["created"])
+    facts["Fast network"] = _network_facts(card.get("fast"))
+    careful = card.get("careful") or []
+    for place, network in enumerate(careful if isinstance(careful, list) else [], start=1):
+        facts[f"Careful network {place}"] = _network_facts(network)
+    if careful:
+        facts["Asked carefully"] = f"what the fast network is less than {card.get('escalate_below', 0):.1%} sure of"
     for key in ("validation", "test"):
         measured = card.get(key)
         accuracy = measured.get("accuracy") if isinstance(measured, Mapping) else None
         if isinstance(accuracy, (int, float)):
             facts[f"Accuracy on MNIST's {key} digits"] = f"{accuracy:.2%}"
     return facts
+
+
+def _network_facts(network: object) -> str:
+    if not isinstance(network, Mapping):
+        return "unknown"
+    parameters, megaflops = network.get("parameters"), network.get("megaflops")
+    size = ""
+    if isinstance(parameters, int) and isinstance(megaflops, (int, float)):
+        size = f", {parameters:,} parameters, {megaflops:.1f} million operations an image"
+    return f"{network.get('architecture', 'unknown')}{size}"
 
 
 def _version() -> str:

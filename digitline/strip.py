@@ -48,15 +48,17 @@ def explain(path: Path, *, model: AnyPath | None = None) -> Explanation:
     target = path.resolve()
     data = read_image(target.parent, target.name, max_bytes=settings.max_bytes)
     steps = preprocess.explain(decode(data, max_pixels=settings.max_pixels))
-    scores = load_predictor(model)(steps[-1][1][np.newaxis])
+    predictor = load_predictor(model)
+    scores = predictor(steps[-1][1][np.newaxis])
     confidence = float(scores.confidences[0])
+    confident_above = predictor.card.confident_above(settings.target_error)
     return Explanation(
         path=str(path),
         steps=steps,
         probabilities=[float(probability) for probability in scores.probabilities[0]],
         label=int(scores.labels[0]),
         confidence=confidence,
-        verdict=Verdict.UNCERTAIN if confidence < settings.uncertain_below else Verdict.DIGIT,
+        verdict=Verdict.DIGIT if confidence > confident_above else Verdict.UNCERTAIN,
     )
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
+from scipy.stats import beta
 
-#: Bins of equal width that confidences are counted in.
+from classifier.artifact import RiskPoint
+
+#: How sure a bound is.
+_LEVEL = 0.95
+#: Half width of a two-sided interval of that level, in standard deviations of a normal distribution.
+_WIDTH = 1.959964
+#: Bins that confidences are counted in.
 BINS = 15
 #: Bounds that the temperature is looked for in.
 _COLDEST, _HOTTEST = 0.05, 20.0
@@ -49,16 +58,62 @@ def reliability(
 
 
 def calibration_error(confidences: NDArray[np.float32], correct: NDArray[np.bool_], *, bins: int = BINS) -> float:
-    """Compute the expected calibration error (Naeini et al. 2015): how far confidence and accuracy lie apart.
+    """Compute how far confidence and accuracy lie apart, over bins of equal mass (Nguyen and O'Connor 2015, section 3).
+
+    Bins of equal width would put nearly all images of a good model into the last one.
 
     Args:
         confidences: float32, (n,), 0 to 1; n at least 1.
         correct: bool, (n,).
-        bins: number of bins of equal width.
+        bins: number of bins that the images, ranked by confidence, are dealt into.
 
     Returns:
         Mean distance over the images, 0 to 1.
     """
-    sure, right, count = reliability(confidences, correct, bins=bins)
-    filled = count > 0
-    return float((np.abs(sure - right)[filled] * count[filled]).sum() / count.sum())
+    ranked = np.argsort(confidences, kind="stable")
+    parts = [part for part in np.array_split(ranked, bins) if len(part)]
+    distances = [abs(float(confidences[part].mean(dtype=np.float64)) - float(correct[part].mean())) for part in parts]
+    return float(np.average(distances, weights=[len(part) for part in parts]))
+
+
+def share_interval(count: int, whole: int) -> tuple[float, float]:
+    """Compute the 95 % interval of a share (Wilson 1927): good for few images and for shares near 0 and 1.
+
+    Args:
+        count: how many of them.
+        whole: of how many; at least 1.
+
+    Returns:
+        Its ends, 0 to 1.
+    """
+    share, spread = count / whole, _WIDTH**2 / whole
+    middle = share + spread / 2
+    half = math.sqrt(spread * (share * (1 - share) + spread / 4))
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
+
+
+def risk_points(confidences: NDArray[np.float32], correct: NDArray[np.bool_]) -> tuple[RiskPoint, ...]:
+    """Say how many labels are wrong among the sure ones, for every confidence that it changes at.
+
+    What a model promises to be right about is taken from the upper end of the interval (Clopper and Pearson 1934), as
+    in selective classification with guaranteed risk (Geifman and El-Yaniv 2017, section 3).
+
+    Args:
+        confidences: float32, (n,), 0 to 1, of images that nothing was trained on; n at least 1.
+        correct: bool, (n,).
+
+    Returns:
+        A point at 0 and at the confidence of every wrong label, ascending.
+    """
+    count = len(confidences)
+    points = []
+    for above in sorted({0.0, *confidences[~correct].tolist()}):
+        sure = confidences > above
+        answered, wrong = int(sure.sum()), int((sure & ~correct).sum())
+        points.append(RiskPoint(float(above), answered / count, _upper_bound(wrong, answered)))
+    return tuple(points)
+
+
+def _upper_bound(wrong: int, answered: int) -> float:
+    """Upper end of the one-sided 95 % interval of a share."""
+    return 1.0 if wrong >= answered else float(beta.ppf(_LEVEL, wrong + 1, answered - wrong))

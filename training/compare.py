@@ -1,27 +1,29 @@
-"""Compare ways to read digits on the same split: a convolutional network, a support vector machine, a random forest."""
+"""Compare ways to read digits on the same split in the same run: two networks and three classical methods."""
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from classifier.artifact import WEIGHTS
+from classifier.network import build
 from classifier.predict import Scorer
 from classifier.preprocess import Image
-from classifier.weights import save_weights
-from training.dataset import Digits, Split, load_mnist, prepare_all, split
+from training.dataset import Digits, Split
 from training.evaluate import judge
-from training.fit import fit
+from training.excerpt import excerpt, shortened
+from training.fit import Run, fit
 from training.recipe import Progress, Recipe, silent
 
 #: Images in one call of every method.
@@ -49,7 +51,7 @@ class Row:
 
     def as_dict(self) -> dict[str, object]:
         """The row as JSON takes it."""
-        return asdict(self)
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ class _Fitted:
 
     read: Callable[[Image], NDArray[np.int64]]
     size: int
+
+
+#: Trains a method.
+_Method = Callable[[Split, Progress], _Fitted]
 
 
 def compare(
@@ -71,45 +77,60 @@ def compare(
     """Train and measure all methods in one run; the test digits stay out of it.
 
     Args:
-        data: folder of the four IDX files; None: Keras downloads them.
-        samples: training digits, the same for every method; the time of the support vector machine grows with its
-            square.
-        epochs: of the network.
-        seed: of split, choice, forest and network.
-        progress: told of every method.
+        data: folder of the four IDX files, or class folders `0` to `9`; None: Keras downloads MNIST.
+        samples: training digits, the same for every method, at most; the time of the support vector machine grows
+            with its square.
+        epochs: of the networks.
+        seed: of split, choice, forest and networks.
+        progress: told of every method, and of every few steps of the networks.
 
     Returns:
-        One row a method, measured on the 5,000 validation digits.
+        One row a method, measured on up to 5,000 validation digits.
 
     Raises:
-        DatasetError: a file of MNIST is missing, damaged or another.
-        ValueError: more samples than there are.
+        DatasetError: the data is missing, damaged, or too little of a digit.
     """
-    parts = split(prepare_all(load_mnist(data).train), seed=seed)
-    chosen = np.random.default_rng(seed).choice(len(parts.train), samples, replace=False)
-    return compare_on(Split(parts.train.take(chosen), parts.validation), epochs=epochs, seed=seed, progress=progress)
+    parts = excerpt(data, samples=samples, seed=seed)
+    return compare_on(parts, epochs=epochs, seed=seed, progress=progress)
 
 
 def compare_on(parts: Split, *, epochs: int = 5, seed: int = 3, progress: Progress = silent) -> list[Row]:
     """Train and measure all methods on any prepared digits; as `compare` otherwise."""
-    methods: dict[str, Callable[[], _Fitted]] = {
-        "CNN": lambda: _network(parts, Recipe(epochs=epochs, seed=seed, ema_momentum=0.98)),
-        "SVM (RBF)": lambda: _classical(SVC(C=5.0, gamma="scale"), parts.train),
-        "random forest": lambda: _classical(
-            RandomForestClassifier(n_estimators=200, n_jobs=1, random_state=seed), parts.train
-        ),
-    }
+    methods = _methods(epochs, seed)
     rows = []
     for done, (name, method) in enumerate(methods.items()):
         progress(done, len(methods), f"{name} is trained")
-        rows.append(_row(name, method, parts))
+        rows.append(_row(name, method, parts, _within(progress, done, len(methods), name)))
         progress(done + 1, len(methods), f"{name}: {rows[-1].accuracy:.2%}")
     return rows
 
 
-def _row(name: str, method: Callable[[], _Fitted], parts: Split) -> Row:
+def _methods(epochs: int, seed: int) -> dict[str, _Method]:
+    usual = Recipe(epochs=epochs, seed=seed)
+    # It drops features after each of its layers already.
+    perceptron = dataclasses.replace(usual, architecture="mlp", dropout=0.0)
+    forest = RandomForestClassifier(n_estimators=200, n_jobs=1, random_state=seed)
+    return {
+        "CNN": lambda parts, progress: _network(parts, usual, progress),
+        "MLP": lambda parts, progress: _network(parts, perceptron, progress),
+        "SVM (RBF)": lambda parts, _: _classical(SVC(C=5.0, gamma="scale"), parts.train),
+        "random forest": lambda parts, _: _classical(forest, parts.train),
+        "k-NN": lambda parts, _: _classical(KNeighborsClassifier(n_neighbors=3, weights="distance"), parts.train),
+    }
+
+
+def _within(progress: Progress, before: int, methods: int, name: str) -> Progress:
+    """What a method tells about itself, as a message beside the count of the methods."""
+
+    def note(done: int, total: int, message: str) -> None:  # noqa: ARG001  # the bar counts methods
+        progress(before, methods, f"{name}: {message}")
+
+    return note
+
+
+def _row(name: str, method: _Method, parts: Split, progress: Progress) -> Row:
     started = time.perf_counter()
-    fitted = method()
+    fitted = method(parts, progress)
     fit_seconds = time.perf_counter() - started
     predicted, seconds = _read(fitted, parts.validation.images)
     evaluation = judge(predicted, parts.validation.labels)
@@ -129,17 +150,22 @@ def _row(name: str, method: Callable[[], _Fitted], parts: Split) -> Row:
 
 def _read(fitted: _Fitted, images: Image) -> tuple[NDArray[np.int64], float]:
     """Read images in batches; returns labels and seconds."""
+    fitted.read(images[:_BATCH])  # the first call of a network costs what no other does
     started = time.perf_counter()
     labels = [fitted.read(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
     return np.concatenate(labels), time.perf_counter() - started
 
 
-def _network(parts: Split, recipe: Recipe) -> _Fitted:
-    model, _ = fit(parts, recipe)
-    scorer = Scorer(model, temperature=1.0, batch_size=_BATCH)
+def _network(parts: Split, recipe: Recipe, progress: Progress) -> _Fitted:
+    model, _ = fit(parts, shortened(recipe, len(parts.train)), run=Run(progress=progress))
+    # Without what only training needs: the optimizer's state takes twice the room of the weights.
+    plain = build(recipe.architecture)
+    plain.set_weights(model.get_weights())
     with tempfile.TemporaryDirectory() as folder:
-        save_weights(Path(folder), model)
-        size = (Path(folder) / WEIGHTS).stat().st_size
+        path = Path(folder) / "network.keras"
+        plain.save(path)
+        size = path.stat().st_size
+    scorer = Scorer(plain, temperature=1.0, batch_size=_BATCH)
     return _Fitted(lambda images: scorer(images).labels, size)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,6 +24,9 @@ from training.idx import MEND, read_idx
 #: Bytes of a file in a class folder; a digit needs far less.
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_PIXELS = 100_000_000
+
+#: Fewest images of a digit that can be parted into some to learn from, some to choose by and some to report on.
+_FEWEST = 6
 
 #: The four parts of MNIST: file name, shape, and the SHA-256 of the array's bytes (without the IDX header).
 PARTS: dict[str, tuple[str, tuple[int, ...], str]] = {
@@ -84,6 +88,37 @@ class Split:
     validation: Digits
 
 
+def has_class_folders(data: Path) -> bool:
+    """Whether a folder is sorted into `0` to `9`, or some of them, rather than holding MNIST's files."""
+    return any((data / str(digit)).is_dir() for digit in range(DIGITS))
+
+
+def load_dataset(data: Path | None = None) -> Dataset:
+    """Load MNIST, or class folders `0` to `9` of one's own, of which a stratified sixth is kept for the final report.
+
+    Raises:
+        DatasetError: the data is missing, damaged, or too little of a digit.
+    """
+    if data is None or not has_class_folders(data):
+        return load_mnist(data)
+    digits = load_folder(data)
+    count = np.bincount(digits.labels, minlength=DIGITS)
+    if count.min() < _FEWEST:
+        raise DatasetError(
+            f"{data} holds {count.min()} images of the digit {count.argmin()}.",
+            mend=f"Put at least {_FEWEST} images into each of the folders 0 to 9.",
+        )
+    parts = split(digits, validation=len(digits) // _FEWEST)
+    arrays: dict[str, NDArray[Any]] = {
+        "train-images": parts.train.images,
+        "train-labels": parts.train.labels,
+        "test-images": parts.validation.images,
+        "test-labels": parts.validation.labels,
+    }
+    sha256 = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
+    return Dataset(parts.train, parts.validation, sha256)
+
+
 def load_mnist(data: Path | None = None) -> Dataset:
     """Load MNIST.
 
@@ -129,6 +164,26 @@ def split(digits: Digits, *, validation: int = 5000, seed: int = 3) -> Split:
     return Split(digits.take(np.sort(learn)), digits.take(np.sort(choose)))
 
 
+def mix(digits: Digits, own: Digits, *, weight: float = 1.0, seed: int = 3) -> Digits:
+    """Add digits of one's own, each as often as its weight says.
+
+    Args:
+        digits: prepared digits.
+        own: more of them.
+        weight: how often each of the own ones counts; of 2.5, half of them count twice and half three times.
+        seed: of which ones those are.
+    """
+    whole, rest = divmod(weight, 1)
+    extra = np.random.default_rng(seed).random(len(own)) < rest
+    places = np.repeat(np.arange(len(own)), int(whole) + extra.astype(np.int64))
+    return joined([digits, own.take(places)])
+
+
+def joined(parts: Sequence[Digits]) -> Digits:
+    """Put digits one after the other; at least one part."""
+    return Digits(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
+
+
 def prepare_all(digits: Digits) -> Digits:
     """Bring digits into the form that scoring sees, by the very same steps."""
     return Digits(np.stack([prepare(image) for image in digits.images]), digits.labels)
@@ -140,21 +195,40 @@ def load_folder(path: Path) -> Digits:
     Raises:
         DatasetError: there is no class folder, no image, or an image that cannot be read.
     """
-    folder = ImageFolder(path, max_bytes=_MAX_BYTES)
-    images: list[Image] = []
-    labels: list[int] = []
-    for label in range(DIGITS):
-        files = [file for file in sorted(path.glob(f"{label}/*")) if not file.name.startswith(".")]
-        images.extend(_prepared(folder, file.relative_to(path)) for file in files)
-        labels.extend([label] * len(files))
-    if not images:
+    labelled = labelled_images(path)
+    if not labelled:
         raise DatasetError(f"{path} holds no image in class folders 0 to 9.", mend="Sort the images into 0/ to 9/.")
-    return Digits(np.stack(images), np.array(labels, np.int64))
+    return load_labelled(path, labelled)
 
 
-def _prepared(folder: ImageFolder, relative: Path) -> Image:
+def labelled_images(path: Path) -> list[tuple[str, int]]:
+    """List the images of class folders: paths relative to the folder, in a stable order, and labels."""
+    return [
+        (file.relative_to(path).as_posix(), label)
+        for label in range(DIGITS)
+        for file in sorted(path.glob(f"{label}/*"))
+        if not file.name.startswith(".")
+    ]
+
+
+def load_labelled(path: Path, labelled: Sequence[tuple[str, int]]) -> Digits:
+    """Load prepared digits from images of a folder whose labels are known.
+
+    Args:
+        path: the folder.
+        labelled: paths relative to the folder, and true labels; at least one.
+
+    Raises:
+        DatasetError: an image cannot be read.
+    """
+    with ImageFolder(path, max_bytes=_MAX_BYTES) as folder:
+        images = [_prepared(folder, relative) for relative, _ in labelled]
+    return Digits(np.stack(images), np.array([label for _, label in labelled], np.int64))
+
+
+def _prepared(folder: ImageFolder, relative: str) -> Image:
     try:
-        return prepare(decode(folder.read(relative.as_posix()), max_pixels=_MAX_PIXELS))
+        return prepare(decode(folder.read(relative), max_pixels=_MAX_PIXELS))
     except ImageRejected as error:
         raise DatasetError(f"{relative}: {error}", mend="Mend the image or take it out of the folder.") from error
 

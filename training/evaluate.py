@@ -1,4 +1,4 @@
-"""How good predictions are: accuracy, precision, recall, F1, confusion and calibration."""
+"""How good predictions are: accuracy and its interval, precision, recall, F1, confusion and calibration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 
 from classifier.preprocess import Image
 from core.vocabulary import DIGITS
-from training.calibrate import calibration_error
+from training.calibrate import calibration_error, share_interval
 
 if TYPE_CHECKING:  # metrics of what is scored already need no TensorFlow
     from classifier.predict import Scores
@@ -46,17 +46,23 @@ class Evaluation:
     per_class: tuple[ClassScore, ...]
     #: int64, (10, 10), rows actual, columns predicted.
     confusion_matrix: NDArray[np.int64]
-    #: Expected calibration error over 15 bins; None where confidences are not known.
+    #: Expected calibration error over 15 bins of equal mass; None where confidences are not known.
     calibration_error: float | None
     #: Number of images.
     images: int
     #: Share of images that a second, more careful model was asked about.
     escalated_share: float = 0.0
 
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy: where it would lie on digits without end (Wilson 1927)."""
+        return share_interval(int(self.confusion_matrix.trace()), self.images)
+
     def as_dict(self) -> dict[str, object]:
         """The evaluation as JSON takes it; `per_class` by digit."""
         return {
             "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
             "macro_precision": self.macro_precision,
             "macro_recall": self.macro_recall,
             "macro_f1": self.macro_f1,
@@ -79,12 +85,28 @@ def evaluate(predictor: Callable[[Image], Scores], images: Image, labels: NDArra
     Raises:
         ValueError: there are no images, or not as many labels.
     """
-    scores = predictor(images)
-    return judge(scores.labels, labels, confidences=scores.confidences)
+    return judge_scores(predictor(images), labels)
+
+
+def judge_scores(scores: Scores, labels: NDArray[np.int64]) -> Evaluation:
+    """Compare what a model said with the truth.
+
+    Args:
+        scores: of n images; n at least 1.
+        labels: int64, (n,).
+
+    Raises:
+        ValueError: there are no labels, or not as many of both kinds.
+    """
+    return judge(scores.labels, labels, confidences=scores.confidences, escalated=scores.escalated)
 
 
 def judge(
-    predicted: NDArray[np.int64], labels: NDArray[np.int64], *, confidences: NDArray[np.float32] | None = None
+    predicted: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    *,
+    confidences: NDArray[np.float32] | None = None,
+    escalated: NDArray[np.bool_] | None = None,
 ) -> Evaluation:
     """Compare predicted labels with true ones.
 
@@ -92,6 +114,7 @@ def judge(
         predicted: int64, (n,); n at least 1.
         labels: int64, (n,).
         confidences: float32, (n,), probability of the predicted label.
+        escalated: bool, (n,), whether a more careful model was asked; None: of no image.
 
     Raises:
         ValueError: there are no labels, or not as many of both kinds.
@@ -111,6 +134,7 @@ def judge(
         confusion_matrix=confusion_matrix(labels, predicted, labels=digits).astype(np.int64),
         calibration_error=error,
         images=len(labels),
+        escalated_share=0.0 if escalated is None else float(escalated.mean()),
     )
 
 

@@ -1,11 +1,24 @@
-"""Everything that decides how a network is trained; the defaults are those of the shipped model."""
+"""Everything that decides how a network, or a model of several networks, is trained; kept as TOML files."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import tomllib
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Protocol
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from core.errors import RecipeError
 from training.augment import Variation
+
+#: Recipe files that come with Digitline: one for each shipped model.
+RECIPES = Path(__file__).parent / "recipes"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class Progress(Protocol):
@@ -21,29 +34,99 @@ def silent(done: int, total: int, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train."""
+    """How to train one network."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     #: Name in `classifier.network.ARCHITECTURES`.
-    architecture: str = "cnn-s"
+    architecture: str = "cnn-fast"
     #: Times that every digit is seen, varied anew each time.
-    epochs: int = 30
+    epochs: Count = 30
     #: Digits in one step.
-    batch_size: int = 128
+    batch_size: Count = 128
     #: Highest learning rate; it rises to it in a line and falls from it in half a cosine wave.
-    learning_rate: float = 3e-3
-    #: Share of the steps in which the learning rate rises, 0 to 1.
-    warmup: float = 0.1
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    #: Share of the steps in which the learning rate rises.
+    warmup: Share = 0.1
     #: Decoupled weight decay (Loshchilov and Hutter 2019).
-    weight_decay: float = 1e-2
-    #: Momentum of the moving average of the weights, which is what is kept, 0 to 1.
-    ema_momentum: float = 0.99
-    #: Share of the target given to the wrong classes (Szegedy et al. 2016), 0 to 1.
-    label_smoothing: float = 0.05
-    #: Share of features dropped before the last layer, 0 to 1.
-    dropout: float = 0.2
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    #: Momentum of the moving average of the weights, which is what is kept.
+    ema_momentum: Share = 0.99
+    #: Share of the target given to the wrong classes (Szegedy et al. 2016).
+    label_smoothing: Share = 0.05
+    #: Share of features dropped before the last layer.
+    dropout: Share = 0.2
+    #: Share of the target that a teacher gives, where there is one (Hinton et al. 2015, at temperature 1).
+    distillation: Share = 0.0
+    #: Epochs after which the variations repeat, so that a teacher is asked once about each; 0: never.
+    repeat_after: Annotated[int, Field(ge=0)] = 0
+    #: Epochs without a better validation loss after which training ends; 0: never.
+    patience: Annotated[int, Field(ge=0)] = 0
+    #: What is computed in: bfloat16 keeps the weights in float32 and is quicker where the processor knows it.
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
     #: Digits set aside to choose by and to calibrate on.
-    validation: int = 5000
-    #: Seed of the split, the first weights, the order and the variations.
+    validation: Count = 5000
+    #: Seed of that choice, the same for all networks of a model.
+    split_seed: int = 3
+    #: Seed of the first weights, the order and the variations.
     seed: int = 3
     #: How far digits are varied.
     variation: Variation = field(default_factory=Variation)
+
+    def __post_init__(self) -> None:
+        if self.distillation and not self.repeat_after:
+            raise ValueError("distillation needs repeat_after, or the teacher would be asked in every epoch anew")
+
+    def as_dict(self) -> dict[str, object]:
+        """The recipe as JSON and TOML take it."""
+        fields: dict[str, object] = json.loads(json.dumps(dataclasses.asdict(self)))  # which makes tuples lists
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecipe:
+    """How to train a model: a fast network, and careful ones for what it is not sure of."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    fast: Recipe = field(default_factory=Recipe)
+    #: One recipe, trained once for every one of `careful_seeds`; None: the fast network is alone.
+    careful: Recipe | None = None
+    careful_seeds: tuple[int, ...] = (3, 4, 5)
+    #: Largest share of the validation digits that may be passed on to the careful networks.
+    escalate: Share = 0.02
+
+    @property
+    def members(self) -> tuple[Recipe, ...]:
+        """The recipes of the careful networks, one a seed."""
+        if self.careful is None:
+            return ()
+        return tuple(dataclasses.replace(self.careful, seed=seed) for seed in self.careful_seeds)
+
+
+_ADAPTER = TypeAdapter(ModelRecipe)
+
+
+def read_recipe(reference: str | Path) -> ModelRecipe:
+    """Read a recipe file.
+
+    Args:
+        reference: path of a TOML file with a table `fast` and perhaps `careful`, or the name of a shipped one.
+
+    Raises:
+        RecipeError: the file is missing, no TOML, or has a field that does not exist or makes no sense.
+    """
+    path = Path(reference)
+    if not path.exists() and (RECIPES / f"{reference}.toml").exists():
+        path = RECIPES / f"{reference}.toml"
+    try:
+        return _ADAPTER.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
+        raise RecipeError(f"{path} cannot be read: {error.strerror}.", mend=f"Shipped recipes: {known}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is no TOML: {error}.", mend=f"Take a file of {RECIPES} for a pattern.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise RecipeError(f"{path}: {place}: {first['msg']}.", mend="Mend the field or leave it out.") from error

@@ -1,4 +1,4 @@
-"""Plots and pages that show how good a model is; every plot is a `Figure` of its own, without global state."""
+"""Plots that show how good a model is; every plot is a `Figure` of its own, without global state."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from typing import Protocol
 
 import numpy as np
 import seaborn as sns
-from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from classifier.preprocess import Image
-from core.vocabulary import DIGITS
-from training.calibrate import BINS, reliability
-from training.evaluate import Evaluation
+from training.calibrate import BINS, reliability, share_interval
 
 _INK = "#1f4e79"
 _WRONG = "#b3402a"
@@ -87,13 +83,18 @@ def reliability_figure(confidences: NDArray[np.float32], correct: NDArray[np.boo
         confidences: float32, (n,), 0 to 1; n at least 1.
         correct: bool, (n,).
     """
-    figure, axes = _page(5.2, 5.0)
+    figure, axes = _page(6.4, 5.0)
     sure, right, count = reliability(confidences, correct)
-    filled = count > 0
+    filled = np.flatnonzero(count)
+    ends = np.array([share_interval(round(right[place] * count[place]), int(count[place])) for place in filled]).T
+    middles = (filled + 0.5) / BINS
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--", label="calibrated")
-    axes.bar((np.arange(BINS)[filled] + 0.5) / BINS, right[filled], 0.9 / BINS, color=_PALE, label="right, share")
-    axes.plot(sure[filled], right[filled], color=_INK, marker="o", markersize=4, label="bin means")
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share right", title="Reliability")
+    axes.bar(middles, right[filled], 0.9 / BINS, color=_PALE, label="share right")
+    axes.vlines(sure[filled], *ends, color=_INK, linewidth=1, label="95 % interval")
+    axes.scatter(sure[filled], right[filled], color=_INK, s=20, zorder=3, label="mean confidence")
+    for middle, place in zip(middles, filled, strict=True):
+        axes.text(middle, 0.015, f"{count[place]:,}", ha="center", va="bottom", rotation=90, fontsize=8)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share right", title="Reliability (images a bar)")
     axes.legend(loc="upper left")
     return figure
 
@@ -118,30 +119,46 @@ def training_figure(history: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def mistakes_figure(
-    images: Image, true: NDArray[np.int64], predicted: NDArray[np.int64], confidence: NDArray[np.float32]
+def coverage_risk_figure(
+    coverage: NDArray[np.float64], risk: NDArray[np.float64], *, target_error: float, answered: float
 ) -> Figure:
-    """Draw mistakes, the most confident first; up to 40.
+    """Draw how many labels are wrong among the surest ones, by the share of images that is answered.
 
     Args:
-        images: uint8, (n, 28, 28).
-        true: int64, (n,).
-        predicted: int64, (n,).
-        confidence: float32, (n,), 0 to 1.
+        coverage: float64, (n,), ascending to 1; n at least 1.
+        risk: float64, (n,), 0 to 1.
+        target_error: share of wrong labels that is borne.
+        answered: share of the images whose label counts as sure for it.
     """
-    wrong = np.flatnonzero(true != predicted)
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:40]
-    columns = 10
-    rows = max(1, -(-len(shown) // columns))
-    figure = Figure(figsize=(columns, 1.35 * rows + 0.5), layout="constrained", dpi=_DOTS_PER_INCH)
-    FigureCanvasAgg(figure)
-    figure.suptitle(f"{len(wrong)} mistakes" if len(wrong) else "No mistakes")
-    places = figure.subplots(rows, columns, squeeze=False).flat
-    for axes in places:
-        axes.set_axis_off()
-    for axes, index in zip(figure.axes, shown, strict=False):
-        axes.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
-        axes.set_title(f"{true[index]} read as {predicted[index]}\n{confidence[index]:.0%}", fontsize=8)
+    figure, axes = _page(6.4, 3.6)
+    axes.plot(100 * coverage, 100 * risk, color=_INK, label="wrong among the surest")
+    axes.axhline(100 * target_error, color=_WRONG, linewidth=1, linestyle="--", label=f"target {target_error:.2%}")
+    axes.axvline(100 * answered, color="grey", linewidth=1, linestyle=":", label=f"sure: {answered:.2%} of the images")
+    # A good model is flawless over most of the range; what there is to see is at the right end.
+    shown = min(float(coverage[np.argmax(risk > 0)]), answered) if risk.any() else answered
+    axes.set_xlim(100 * max(0.0, 1 - 1.25 * max(1 - shown, 0.01)), 100)
+    axes.set_ylim(0, 115 * max(float(risk.max()), target_error))
+    axes.set(xlabel="images answered, per cent", ylabel="wrong, per cent", title="Coverage and risk")
+    axes.legend(loc="best")
+    return figure
+
+
+def corruption_figure(accuracies: Mapping[str, float]) -> Figure:
+    """Draw how many digits are read right when they are spoilt, the worst corruption last.
+
+    Args:
+        accuracies: 0 to 1, by the name of the corruption; not empty.
+    """
+    figure, axes = _page(6.4, 0.9 + 0.42 * len(accuracies))
+    ranked = sorted(accuracies, key=lambda name: accuracies[name], reverse=True)
+    shares = [100 * accuracies[name] for name in ranked]
+    mean = sum(shares) / len(shares)
+    sns.barplot(x=shares, y=[name.replace("_", " ") for name in ranked], color=_PALE, ax=axes)
+    for row, share in enumerate(shares):
+        axes.text(share + 1, row, f"{share:.2f}", va="center")
+    axes.axvline(mean, color=_INK, linewidth=1, linestyle="--", zorder=0)
+    axes.set(xlim=(0, 115), xticks=range(0, 101, 20), xlabel="read right, per cent", ylabel="")
+    axes.set_title(f"Spoilt digits (mean {mean:.2f})")
     return figure
 
 
@@ -170,40 +187,8 @@ def png_data_url(figure: Figure) -> str:
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def evaluation_page(
-    evaluation: Evaluation,
-    *,
-    title: str = "Evaluation",
-    facts: Mapping[str, str] | None = None,
-    figures: Mapping[str, Figure] | None = None,
-) -> str:
-    """Make one self-contained HTML page of an evaluation.
-
-    Args:
-        evaluation: what the page is of.
-        title: heading of the page.
-        facts: further lines of the summary, by name: model, data, date.
-        figures: further plots by caption, below the confusion matrix.
-
-    Returns:
-        HTML that loads nothing from anywhere.
-    """
-    drawn = {"Rows are true digits, columns predicted ones.": confusion_figure(evaluation.confusion_matrix)}
-    drawn.update(figures or {})
-    return _PAGES.get_template("evaluation.html").render(
-        title=title,
-        facts=facts or {},
-        evaluation=evaluation,
-        digits=range(DIGITS),
-        plots={caption: png_data_url(figure) for caption, figure in drawn.items()},
-    )
-
-
 def _page(width: float, height: float) -> tuple[Figure, Axes]:
     """Make a figure of one plot, its size in inches."""
     figure = Figure(figsize=(width, height), layout="constrained", dpi=_DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
-
-
-_PAGES = Environment(loader=PackageLoader("training"), autoescape=select_autoescape(), trim_blocks=True)

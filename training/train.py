@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,94 +12,94 @@ import cv2
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
-from scipy.special import softmax
 
-from classifier.artifact import CARD, Card
-from classifier.network import megaflops
-from classifier.preprocess import PREPROCESSING_VERSION, to_network_input
-from classifier.weights import save_model
-from core.errors import ArtifactError
-from training.calibrate import fit_temperature
-from training.dataset import Dataset, Digits, load_mnist, prepare_all, split
-from training.evaluate import Evaluation, judge
-from training.fit import History, fit
-from training.recipe import Progress, Recipe, silent
+from classifier.artifact import CARD, Card, network_file
+from classifier.preprocess import PREPROCESSING_VERSION
+from classifier.weights import describe, save_model
+from core.errors import ArtifactError, RecipeError
+from training.batches import Teacher
+from training.cascade import Parts, assemble, teacher_of
+from training.checkpoint import History
+from training.dataset import Dataset, Digits, Split, load_dataset, mix, prepare_all, split
+from training.evaluate import evaluate
+from training.fit import Run, fit
+from training.recipe import ModelRecipe, Recipe
 
 #: Command line in the card where none is given.
 COMMAND = "digitline train --data DIR --output DIR"
-_BATCH = 500
+#: Folder of the unfinished training, within that of the model.
+CHECKPOINTS = "checkpoints"
+#: At most one in so many digits is set aside.
+_PARTS = 5
 
 
 def train(
     data: Path | None,
     output: Path,
     *,
-    recipe: Recipe | None = None,
+    recipe: ModelRecipe | None = None,
+    own: Digits | None = None,
+    own_weight: float = 1.0,
     command: str = COMMAND,
-    progress: Progress = silent,
+    run: Run | None = None,
 ) -> Card:
-    """Train a model on MNIST and write its folder.
+    """Train a model and write its folder; a training that was killed goes on where it stood.
 
     Args:
-        data: folder of the four IDX files; None: Keras downloads them.
+        data: folder of MNIST's four IDX files, or class folders of images; None: Keras downloads MNIST.
         output: the model folder; its name becomes the model's.
-        recipe: how; default: as the shipped model was made.
+        recipe: how; default: one fast network.
+        own: more prepared digits to learn from.
+        own_weight: how often each of those counts.
         command: command line for the card, without paths of this machine.
-        progress: told of every few steps.
+        run: how the training runs; its checkpoint is this function's.
 
     Returns:
         The card as written; its `validation` and `test` are evaluations.
 
     Raises:
-        DatasetError: a file of MNIST is missing, damaged or another.
-        ArtifactError: the folder holds a model already, or the recipe names no architecture.
+        DatasetError: the data is missing, damaged, or too little of a digit.
+        RecipeError: the networks of the recipe do not share one split.
+        ArtifactError: the folder holds a model already, or another training's checkpoint; or there is no such
+            architecture.
     """
     if (output / CARD).exists():
         # It may be in production, where the ledger knows it by its hash.
         raise ArtifactError(f"{output} holds a model already.", mend="Name another folder, or remove this one first.")
-    return train_on(load_mnist(data), output, recipe=recipe, command=command, progress=progress)
+    dataset = load_dataset(data)
+    return train_on(dataset, output, recipe=recipe, own=own, own_weight=own_weight, command=command, run=run)
 
 
 def train_on(
     dataset: Dataset,
     output: Path,
     *,
-    recipe: Recipe | None = None,
+    recipe: ModelRecipe | None = None,
+    own: Digits | None = None,
+    own_weight: float = 1.0,
     command: str = COMMAND,
-    progress: Progress = silent,
+    run: Run | None = None,
 ) -> Card:
     """Train a model on any digits and write its folder; as `train` otherwise."""
-    recipe = recipe or Recipe()
-    parts = split(prepare_all(dataset.train), validation=recipe.validation, seed=recipe.seed)
-    model, history = fit(parts, recipe, progress=progress)
-    temperature = fit_temperature(logits(model, parts.validation), parts.validation.labels)
-    validation = measure(model, temperature, parts.validation)
+    recipe, run = recipe or ModelRecipe(), run or Run()
+    parts = _parted(dataset, recipe)
+    if own is not None:
+        parts = Split(mix(parts.train, own, weight=own_weight, seed=recipe.fast.split_seed), parts.validation)
+    networks, histories = _fit_all(parts, recipe, run, output / CHECKPOINTS)
+    cascade = assemble(networks, parts.validation, escalate=recipe.escalate)
+    validation = evaluate(cascade.scorer, parts.validation.images, parts.validation.labels)
     # The test digits are looked at once, here, when nothing is left to choose.
-    test = measure(model, temperature, prepare_all(dataset.test))
-    card = _card(output.name, model, recipe, history, command=command)
-    return save_model(
-        output,
-        model,
-        dataclasses.replace(
-            card,
-            temperature=temperature,
-            data_sha256=dict(dataset.sha256),
-            validation=validation.as_dict(),
-            test=test.as_dict(),
-        ),
+    test_digits = prepare_all(dataset.test)
+    test = evaluate(cascade.scorer, test_digits.images, test_digits.labels)
+    card = dataclasses.replace(
+        _card(output.name, networks, histories, recipe, cascade, command=command),
+        data_sha256=dict(dataset.sha256),
+        validation=validation.as_dict(),
+        test=test.as_dict(),
     )
-
-
-def logits(model: keras.Model, digits: Digits) -> NDArray[np.float32]:
-    """Compute the logits of prepared digits, float32, (n, 10)."""
-    return np.asarray(model.predict(to_network_input(digits.images), batch_size=_BATCH, verbose=0))
-
-
-def measure(model: keras.Model, temperature: float, digits: Digits) -> Evaluation:
-    """Evaluate a network on prepared digits."""
-    probabilities = softmax(logits(model, digits) / temperature, axis=1)
-    return judge(probabilities.argmax(axis=1), digits.labels, confidences=probabilities.max(axis=1))
+    card = save_model(output, networks[0], networks[1:], card)
+    shutil.rmtree(output / CHECKPOINTS)
+    return card
 
 
 def versions() -> dict[str, str]:
@@ -112,30 +113,69 @@ def versions() -> dict[str, str]:
     }
 
 
+def _parted(dataset: Dataset, recipe: ModelRecipe) -> Split:
+    """Set digits aside; of few, a fifth rather than as many as the recipe says."""
+    splits = {(one.validation, one.split_seed) for one in (recipe.fast, *recipe.members)}
+    if len(splits) > 1:
+        raise RecipeError(
+            "The networks of the recipe set different digits aside, so that none can be measured on digits new to all.",
+            mend="Give them the same validation and split_seed.",
+        )
+    aside = min(recipe.fast.validation, len(dataset.train) // _PARTS)
+    return split(prepare_all(dataset.train), validation=aside, seed=recipe.fast.split_seed)
+
+
+def _fit_all(parts: Split, recipe: ModelRecipe, run: Run, checkpoints: Path) -> tuple[list[keras.Model], list[History]]:
+    """Train the careful networks, then the fast one, which may learn from them; the fast one comes first."""
+
+    def fitted(name: str, one: Recipe, teacher: Teacher | None = None) -> tuple[keras.Model, History]:
+        def told(done: int, total: int, message: str) -> None:
+            run.progress(done, total, f"{name}: {message}")
+
+        own_run = dataclasses.replace(run, checkpoint=checkpoints / f"{name}.npz", progress=told)
+        return fit(parts, one, run=own_run, teacher=teacher)
+
+    careful = [fitted(f"careful-{member.seed}", member) for member in recipe.members]
+    teacher = teacher_of([model for model, _ in careful], parts.validation) if careful else None
+    found = [fitted("fast", recipe.fast, teacher), *careful]
+    return [model for model, _ in found], [history for _, history in found]
+
+
+def _card(
+    name: str,
+    networks: list[keras.Model],
+    histories: list[History],
+    recipe: ModelRecipe,
+    cascade: Parts,
+    *,
+    command: str,
+) -> Card:
+    """Make a card of what is known before the model is measured."""
+    recipes = (recipe.fast, *recipe.members)
+    fast, *careful = (
+        dataclasses.replace(describe(model, recipe=one.as_dict(), history=history), file=network_file(place))
+        for place, (model, one, history) in enumerate(zip(networks, recipes, histories, strict=True))
+    )
+    return Card(
+        name=name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        preprocessing_version=PREPROCESSING_VERSION,
+        fast=fast,
+        careful=tuple(careful),
+        temperature=cascade.temperature,
+        careful_temperature=cascade.careful_temperature,
+        escalate_below=cascade.escalate_below,
+        risk=cascade.risk,
+        command=command,
+        data_sha256={},
+        versions=versions(),
+        validation={},
+        test={},
+    )
+
+
 def _version_of_digitline() -> str:
     try:
         return version("digitline")
     except PackageNotFoundError:
         return "not installed"
-
-
-def _card(name: str, model: keras.Model, recipe: Recipe, history: History, *, command: str) -> Card:
-    """Make a card of what is known before the model is measured."""
-    return Card(
-        name=name,
-        architecture=recipe.architecture,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        preprocessing_version=PREPROCESSING_VERSION,
-        weights_sha256="0" * 64,
-        parameters=model.count_params(),
-        megaflops=megaflops(model),
-        temperature=1.0,
-        seed=recipe.seed,
-        command=command,
-        data_sha256={},
-        versions=versions(),
-        recipe=dataclasses.asdict(recipe),
-        validation={},
-        test={},
-        history={name: tuple(values) for name, values in history.items()},
-    )

@@ -1,25 +1,48 @@
-"""Search for a better recipe by chance (Bergstra and Bengio 2012); a search that was killed goes on where it stood."""
+"""Search for a better recipe (TPE, Bergstra et al. 2011); a search that was killed goes on where it stood."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import hashlib
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import optuna
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.pruners import MedianPruner
+from optuna.samplers import TPESampler
+from optuna.trial import FrozenTrial, TrialState
 
-from training.dataset import Split, load_mnist, prepare_all, split
-from training.fit import fit
+from core.errors import SettingsError
+from training import study as studies
+from training.dataset import Split
+from training.excerpt import excerpt, shortened
+from training.fit import Run, fit
 from training.recipe import Progress, Recipe, silent
+from training.space import Space
 
-#: One line a finished trial.
-TRIALS = "trials.jsonl"
+#: Trials drawn by chance alone, before what they found guides the search.
+_BY_CHANCE = 8
+#: Trials that run to their end, before others are measured by them and may be ended early.
+_UNPRUNED = 5
+_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+_LOSS = "validation_loss"
 
-_ARCHITECTURES = ("cnn-xs", "cnn-s")
-_BATCH_SIZES = (64, 128, 256)
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much a search may cost."""
+
+    #: Finished trials in all, those of earlier calls too.
+    trials: int = 24
+    #: Time after which no further trial is begun, in seconds; None: all trials.
+    seconds: float | None = None
+    #: Epochs of every trial.
+    epochs: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +50,20 @@ class Trial:
     """One recipe and how it did on the validation digits."""
 
     number: int
+    #: `complete`, or `pruned`: ended early, since it did worse than most.
+    state: str
+    validation_accuracy: float
+    #: None where the training went astray.
+    validation_loss: float | None
     architecture: str
     batch_size: int
     learning_rate: float
     dropout: float
-    validation_accuracy: float
-    validation_loss: float
+    weight_decay: float
+    label_smoothing: float
+    #: Epochs it ran.
+    epochs: int
     seconds: float
-    #: What the whole search has in common; trials of other settings are not comparable.
-    settings: Mapping[str, int]
 
     def as_dict(self) -> dict[str, object]:
         """The trial as JSON takes it."""
@@ -46,97 +74,181 @@ def tune(
     data: Path | None,
     folder: Path,
     *,
-    trials: int = 12,
-    epochs: int = 4,
+    space: Space | None = None,
+    budget: Budget | None = None,
     samples: int = 10_000,
     seed: int = 3,
     progress: Progress = silent,
 ) -> list[Trial]:
-    """Search over width, batch size, learning rate and dropout; the test digits stay out of it.
+    """Search for a recipe; the test digits stay out of it.
 
     Args:
-        data: folder of the four IDX files; None: Keras downloads them.
-        folder: where finished trials are kept; the same call again goes on after the last of them.
-        trials: how many recipes.
-        epochs: of every trial.
-        samples: training digits of every trial.
+        data: folder of the four IDX files, or class folders `0` to `9`; None: Keras downloads MNIST.
+        folder: where the search is kept; the same call again goes on with it.
+        space: what recipes are drawn from; default: `Space()`.
+        budget: how many trials, how long; default: `Budget()`.
+        samples: training digits of every trial, at most.
         seed: of split, choice, recipes and networks.
-        progress: told of every trial.
+        progress: told of every few steps and of every trial.
 
     Returns:
-        All trials, the best first: by accuracy, then by loss.
+        All finished trials, the best first; see `ranked`.
 
     Raises:
-        DatasetError: a file of MNIST is missing, damaged or another.
-        ValueError: more samples than there are.
+        DatasetError: the data is missing, damaged, or too little of a digit.
+        SettingsError: the search in the folder has other settings, or somebody goes on with it already.
     """
-    parts = split(prepare_all(load_mnist(data).train), seed=seed)
-    chosen = np.random.default_rng(seed).choice(len(parts.train), samples, replace=False)
-    parts = Split(parts.train.take(chosen), parts.validation)
-    return tune_on(parts, folder, trials=trials, epochs=epochs, seed=seed, progress=progress)
+    parts = excerpt(data, samples=samples, seed=seed)
+    return tune_on(parts, folder, space=space, budget=budget, seed=seed, progress=progress)
 
 
 def tune_on(
-    parts: Split, folder: Path, *, trials: int, epochs: int, seed: int = 3, progress: Progress = silent
+    parts: Split,
+    folder: Path,
+    *,
+    space: Space | None = None,
+    budget: Budget | None = None,
+    seed: int = 3,
+    progress: Progress = silent,
 ) -> list[Trial]:
     """Search on any prepared digits; as `tune` otherwise."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / TRIALS
-    settings = {"epochs": epochs, "samples": len(parts.train), "measured_on": len(parts.validation), "seed": seed}
-    finished = {trial.number: trial for trial in read_trials(path) if trial.settings == settings}
-    for number in range(trials):
-        if number not in finished:
-            finished[number] = _try(number, parts, draw(number, epochs=epochs, seed=seed), settings)
-            _append(path, finished[number])
-        note = f"trial {number + 1}/{trials}: {finished[number].validation_accuracy:.2%}"
-        progress(number + 1, trials, note)
-    wanted = [finished[number] for number in range(trials)]
-    return sorted(wanted, key=lambda trial: (-trial.validation_accuracy, trial.validation_loss))
+    space, budget = space or Space(), budget or Budget()
+    usual = Recipe(epochs=budget.epochs, seed=seed)
+    settings = {
+        "epochs": budget.epochs,
+        "samples": len(parts.train),
+        "seed": seed,
+        "digits": _digest(parts),
+        **space.as_dict(),
+    }
+    started = time.monotonic()
+    # An epoch alone says little while the learning rate still rises.
+    pruner = MedianPruner(n_startup_trials=_UNPRUNED, n_warmup_steps=1)
+    with studies.opened(folder, settings, pruner=pruner) as study:
+        while (done := len(_finished(study))) < budget.trials:
+            if budget.seconds is not None and time.monotonic() - started >= budget.seconds:
+                break
+            note = _within(progress, done, budget.trials)
+            _try(study, parts, space, usual, number=done, progress=note)
+        return ranked(study)
 
 
-def draw(number: int, *, epochs: int, seed: int) -> Recipe:
-    """Draw the recipe of a trial, which depends on seed and number alone."""
-    rng = np.random.default_rng([seed, number])
-    return Recipe(
-        architecture=str(rng.choice(_ARCHITECTURES)),
-        batch_size=int(rng.choice(_BATCH_SIZES)),
-        learning_rate=float(10 ** rng.uniform(-3.5, -2.0)),
-        dropout=float(rng.uniform(0, 0.5)),
-        epochs=epochs,
-        # A short training outruns a long average.
-        ema_momentum=0.98,
-        seed=seed,
+def ranked(study: optuna.Study) -> list[Trial]:
+    """The finished trials of a search, the best first: complete ones by accuracy, then by loss; then pruned ones."""
+    trials = [_trial(trial) for trial in _finished(study)]
+    return sorted(
+        trials,
+        key=lambda trial: (
+            trial.state != "complete",
+            -trial.validation_accuracy,
+            math.inf if trial.validation_loss is None else trial.validation_loss,
+        ),
     )
 
 
-def read_trials(path: Path) -> list[Trial]:
-    """Read finished trials; a last line that was cut off by a kill counts as not finished."""
-    if not path.exists():
-        return []
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    return [Trial(**json.loads(line)) for line in whole.splitlines() if line]
+def read_trials(folder: Path) -> list[Trial]:
+    """Read the finished trials of a search, the best first; it may be running.
+
+    Raises:
+        SettingsError: there is no search in the folder, or it is damaged.
+    """
+    return ranked(studies.read(folder))
 
 
-def _try(number: int, parts: Split, recipe: Recipe, settings: Mapping[str, int]) -> Trial:
-    started = time.perf_counter()
-    _, history = fit(parts, recipe)
+def recipe_of(folder: Path, number: int | None = None) -> Recipe:
+    """Make the recipe of a trial: what was searched for is the trial's, all else the usual for a whole training.
+
+    Args:
+        folder: where the search is kept.
+        number: the trial's; None: the best one.
+
+    Raises:
+        SettingsError: there is no search in the folder, or no such finished trial in it.
+    """
+    study = studies.read(folder)
+    best = [trial.number for trial in ranked(study)]
+    if not best:
+        raise SettingsError(f"The search in {folder} has no finished trial.", mend="Go on with `digitline tune`.")
+    wanted = best[0] if number is None else number
+    if wanted not in best:
+        known = ", ".join(map(str, sorted(best)))
+        raise SettingsError(f"The search in {folder} has no finished trial {wanted}.", mend=f"There are: {known}.")
+    return dataclasses.replace(Recipe(), **study.trials[wanted].params)
+
+
+def importance(folder: Path, *, seed: int = 3) -> dict[str, float]:
+    """Tell how much of the accuracy's variation each choice explains (fANOVA, Hutter et al. 2014).
+
+    Returns:
+        Shares that sum to 1, the largest first; empty where fewer than two trials are complete, or all did as well.
+
+    Raises:
+        SettingsError: there is no search in the folder, or it is damaged.
+    """
+    study = studies.read(folder)
+    values = {trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
+    if len(values) < 2:
+        return {}
+    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed))
+
+
+def _try(study: optuna.Study, parts: Split, space: Space, usual: Recipe, *, number: int, progress: Progress) -> None:
+    """Run one trial; `number` counts finished ones, so that one that was killed is drawn again as it was."""
+    study.sampler = TPESampler(seed=_seed(usual.seed, number), n_startup_trials=_BY_CHANCE)
+    trial = study.ask()
+    recipe = shortened(space.draw(trial, usual), len(parts.train))
+
+    def watch(epoch: int, values: Mapping[str, float]) -> None:
+        trial.report(values["validation_accuracy"], epoch)
+        trial.set_user_attr(_LOSS, _finite(values["validation_loss"]))
+        # After its last epoch a trial may as well count as complete.
+        if epoch + 1 < recipe.epochs and trial.should_prune():
+            raise optuna.TrialPruned
+
+    try:
+        _, history = fit(parts, recipe, run=Run(progress=progress, on_epoch=watch))
+    except optuna.TrialPruned:
+        study.tell(trial, state=TrialState.PRUNED)
+    else:
+        study.tell(trial, history["validation_accuracy"][-1])
+    progress(1, 1, f"{study.trials[-1].value:.2%}")
+
+
+def _seed(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _within(progress: Progress, before: int, trials: int) -> Progress:
+    """What a trial tells about itself, as a message beside the count of the trials."""
+
+    def note(done: int, total: int, message: str) -> None:
+        progress(before + (done >= total), trials, f"trial {before + 1}/{trials}: {message}")
+
+    return note
+
+
+def _finished(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=_FINISHED)
+
+
+def _trial(frozen: FrozenTrial) -> Trial:
+    duration = frozen.duration
     return Trial(
-        number=number,
-        architecture=recipe.architecture,
-        batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate,
-        dropout=recipe.dropout,
-        validation_accuracy=history["validation_accuracy"][-1],
-        validation_loss=history["validation_loss"][-1],
-        seconds=round(time.perf_counter() - started, 2),
-        settings=settings,
+        number=frozen.number,
+        state=frozen.state.name.lower(),
+        validation_accuracy=math.nan if frozen.value is None else frozen.value,
+        validation_loss=frozen.user_attrs.get(_LOSS),
+        **frozen.params,
+        epochs=len(frozen.intermediate_values),
+        seconds=0.0 if duration is None else round(duration.total_seconds(), 2),
     )
 
 
-def _append(path: Path, trial: Trial) -> None:
-    """Add a line, after cutting off what a killed search left of its last one."""
-    with path.open("a+b") as file:
-        file.seek(0)
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
-        file.write(json.dumps(trial.as_dict()).encode() + b"\n")
+def _digest(parts: Split) -> str:
+    """Name the digits by their bytes, so that trials on others are not taken for the same search."""
+    arrays = (parts.train.images, parts.train.labels, parts.validation.images, parts.validation.labels)
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:16]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""One batch, top to bottom: claim, read, preprocess, predict, tally, record.
+"""One batch, top to bottom: claim, read, preprocess, predict, shadow, tally, record.
 
 This is the file to read for "where does an image go next?".
 """
@@ -23,10 +23,12 @@ from core.crash import crash_point
 from core.database import Database
 from core.errors import ArtifactError, ImageRejected, LedgerUnreachable, SourceNotFound, StaleLease
 from core.ledger import batches
+from core.ledger.shadows import Shadow
 from core.settings import Settings
 from core.sources import to_path
 from core.vocabulary import BatchState, Cell, Lease, Manifest, Outcome, Prediction, Reason, Rejection, Verdict
 from worker.pulse import Progress, Pulse, Stopwatch
+from worker.shadow import ask_challenger, is_due
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +60,8 @@ class Journey:
         if isinstance(lease, BatchState):
             return f"left alone: the batch is {lease}"
         try:
-            outcome = self._outcome(lease, progress)
-            self.record(lease, outcome)
+            outcome, shadow = self._outcome(lease, progress)
+            self.record(lease, outcome, shadow)
         except StaleLease as error:
             log.warning("%s", error)
             return "left alone: another worker took the batch over"
@@ -88,16 +90,23 @@ class Journey:
         """Let another worker have the batch; the attempt counts against it unless it had no part in what went wrong."""
         batches.release(self.database, lease, why, blameless=blameless)
 
-    def _outcome(self, lease: Lease, progress: Progress) -> Outcome:
+    def _outcome(self, lease: Lease, progress: Progress) -> tuple[Outcome, Shadow | None]:
         watch = Stopwatch()
         pulse = Pulse(lambda: self.renew(lease), self.settings.lease_time / 3, progress, lease.batch.size)
         seen = self.read_and_preprocess(lease, watch, pulse)
         crash_point("worker.decoded")
         with watch.stage("predict"):
-            scores = self.predictor(lease.batch.model_id)(seen.digits)
+            predictor = self.predictor(lease.batch.model_id)
+            scores = predictor(seen.digits)
         crash_point("worker.scored")
+        shadow = None
+        if is_due(lease, self.settings.challenger_share):
+            pulse.beat(lease.batch.size)
+            with watch.stage("shadow"):
+                shadow = ask_challenger(self.predictor, lease, seen.digits)
         with watch.stage("tally"):
-            return tally(lease.manifest, seen, scores, self.settings.uncertain_below, watch.seconds)
+            confident_above = predictor.card.confident_above(self.settings.target_error)
+            return tally(lease.manifest, seen, scores, confident_above, watch.seconds), shadow
 
     def read_and_preprocess(self, lease: Lease, watch: Stopwatch, pulse: Pulse) -> Seen:
         """Read each file once, hash it, decode it, and bring it to 28x28; one image in memory at a time."""
@@ -118,14 +127,14 @@ class Journey:
                     seen.refuse(position, ImageRejected(Reason.UNREADABLE, f"The picture cannot be read: {error}."))
         return seen
 
-    def record(self, lease: Lease, outcome: Outcome) -> None:
-        """Commit predictions, rejections and the confusion matrix, in one transaction.
+    def record(self, lease: Lease, outcome: Outcome, shadow: Shadow | None = None) -> None:
+        """Commit predictions, rejections, the confusion matrix and the challenger's shadow, in one transaction.
 
         Raises:
             StaleLease: another worker took the batch over; nothing was written.
         """
         crash_point("worker.before_commit")
-        batches.finish(self.database, lease, outcome)
+        batches.finish(self.database, lease, outcome, shadow)
         crash_point("worker.committed")
 
     def renew(self, lease: Lease) -> None:
@@ -174,8 +183,16 @@ class Seen:
         self.refusals[position] = error
 
 
-def tally(manifest: Manifest, seen: Seen, scores: Scores, uncertain_below: float, timings: dict[str, float]) -> Outcome:
-    """Turn scores into rows, and count the batch's confusion matrix from those very rows."""
+def tally(manifest: Manifest, seen: Seen, scores: Scores, confident_above: float, timings: dict[str, float]) -> Outcome:
+    """Turn scores into rows, and count the batch's confusion matrix from those very rows.
+
+    Args:
+        manifest: the images of the batch.
+        seen: what their files hold.
+        scores: what the model says of the digits seen.
+        confident_above: confidence up to which a label is uncertain, 0 to 1.
+        timings: seconds by stage, so far.
+    """
     columns = zip(
         seen.positions,
         seen.hashes,
@@ -192,7 +209,7 @@ def tally(manifest: Manifest, seen: Seen, scores: Scores, uncertain_below: float
             label,
             confidence,
             margin,
-            Verdict.UNCERTAIN if confidence < uncertain_below else Verdict.DIGIT,
+            Verdict.DIGIT if confidence > confident_above else Verdict.UNCERTAIN,
             manifest.true_label(position),
         )
         for position, sha256, label, confidence, margin in columns
@@ -201,7 +218,8 @@ def tally(manifest: Manifest, seen: Seen, scores: Scores, uncertain_below: float
         Rejection(position, manifest.paths[position], error.reason, str(error), manifest.true_label(position))
         for position, error in seen.refusals.items()
     ]
-    return Outcome(predictions, rejections, count_confusion(predictions, rejections), timings)
+    escalated = int(scores.escalated.sum())
+    return Outcome(predictions, rejections, count_confusion(predictions, rejections), timings, escalated)
 
 
 def count_confusion(predictions: list[Prediction], rejections: list[Rejection]) -> list[Cell]:

@@ -6,7 +6,7 @@ import importlib
 import logging
 import os
 import signal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,8 @@ from celery import signals
 from celery.platforms import EX_FAILURE
 from celery.worker import state
 
-from classifier.artifact import read_card
 from core.database import Database
-from core.errors import ArtifactError, DigitlineError, LedgerUnreachable
+from core.errors import DigitlineError, LedgerUnreachable
 from core.ledger import models
 from core.queues import get_app
 from core.quiet import without_native_chatter
@@ -31,6 +30,9 @@ log = logging.getLogger(__name__)
 
 #: What a child says once it has loaded and warmed the model.
 READY = "is ready to score"
+
+#: Models that a child keeps loaded: that of the jobs submitted now, that of those before, and the challenger.
+_LOADED = 3
 
 #: By what a child tells the pool's parent that no batch can be scored here.
 _HOPELESS = signal.SIGUSR2
@@ -112,7 +114,8 @@ def journey() -> Journey:
     database = Database(settings.database)
     name = f"{os.uname().nodename}:{os.getpid()}"
 
-    @cache
+    # By id, which a job is pinned to: a promotion reaches the next job's batches, and no batch of a job before.
+    @lru_cache(maxsize=_LOADED)
     def predictor(model_id: int) -> Predictor:
         return _load(models.get(database, model_id), settings.batch_size)
 
@@ -121,15 +124,10 @@ def journey() -> Journey:
 
 
 def _load(model: Model, batch_size: int) -> Predictor:
-    folder = Path(model.location)
-    if read_card(folder).weights_sha256 != model.sha256:
-        raise ArtifactError(
-            f"{folder} holds another model than {model.name}, which the ledger names.",
-            mend="Put the folder back, or add and promote the model that lies there.",
-        )
     predict = importlib.import_module("classifier.predict")
     with without_native_chatter():
-        predictor: Predictor = predict.Predictor(folder, batch_size=batch_size)
+        # Refused, before anything parses it, where the folder does not hold the very model that the ledger names.
+        predictor: Predictor = predict.Predictor(Path(model.location), batch_size=batch_size, sha256=model.sha256)
     return predictor
 
 

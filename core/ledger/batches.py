@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from core import clock, tables
 from core.database import Database
 from core.errors import StaleLease
 from core.ledger import jobs as job_ledger
+from core.ledger import models as model_ledger
+from core.ledger import outcomes, shadows
+from core.ledger.shadows import Shadow
 from core.vocabulary import (
     Batch,
     BatchState,
@@ -63,8 +66,9 @@ def claim(
         started = {"state": JobState.RUNNING.value, "started_at": func.coalesce(_jobs.c.started_at, clock.now())}
         queued = and_(_jobs.c.id == row.job_id, _jobs.c.state == JobState.QUEUED.value)
         connection.execute(update(_jobs).where(queued).values(started))
+        challenger = model_ledger.challenger_and_share(connection)
     manifest = Manifest(row.manifest["paths"], row.manifest["true_labels"])
-    return Lease(_batch(row), token, row.attempts, row.source, manifest)
+    return Lease(_batch(row), token, row.attempts, row.source, manifest, *challenger)
 
 
 def renew(database: Database, lease: Lease, lease_time: float) -> None:
@@ -94,8 +98,14 @@ def release(database: Database, lease: Lease, error: str, *, blameless: bool = F
         connection.execute(update(_batches).where(_held(lease)).values(free))
 
 
-def finish(database: Database, lease: Lease, outcome: Outcome) -> None:
+def finish(database: Database, lease: Lease, outcome: Outcome, shadow: Shadow | None = None) -> None:
     """Record everything about a batch in one transaction, and close the job with its last batch.
+
+    Args:
+        database: the ledger.
+        lease: of the batch.
+        outcome: what was found out.
+        shadow: what the challenger says of the scored images, where it was asked.
 
     Raises:
         StaleLease: somebody else took the batch over; nothing was written.
@@ -104,13 +114,15 @@ def finish(database: Database, lease: Lease, outcome: Outcome) -> None:
         "state": BatchState.DONE.value,
         "timings": dict(outcome.timings),
         "finished_at": clock.now(),
-        **_counts(outcome),
+        **outcomes.counts(outcome),
         **_NO_LEASE,
     }
     batch = lease.batch
     with database.begin() as connection:
         _only_holder(connection.execute(update(_batches).where(_held(lease)).values(values)).rowcount, lease)
-        _insert_outcome(connection, batch.id, outcome)
+        outcomes.insert_outcome(connection, batch.id, outcome)
+        if shadow is not None:
+            shadows.insert_shadow(connection, batch.id, outcome, shadow)
         job_ledger.close_if_over(connection, batch.job_id)
 
 
@@ -203,62 +215,6 @@ def _mark_sent(connection: Connection, batch_id: int, condition: ColumnElement[b
     return connection.execute(chosen).rowcount == 1
 
 
-def _counts(outcome: Outcome) -> dict[str, int]:
-    labelled = [prediction for prediction in outcome.predictions if prediction.true_label is not None]
-    return {
-        "scored": len(outcome.predictions),
-        "rejected": len(outcome.rejections),
-        "labelled": len(labelled),
-        "correct": sum(prediction.label == prediction.true_label for prediction in labelled),
-    }
-
-
-def _insert_outcome(connection: Connection, batch_id: int, outcome: Outcome) -> None:
-    predictions = [
-        {
-            "batch_id": batch_id,
-            "position": prediction.position,
-            "path": prediction.path,
-            "sha256": prediction.sha256,
-            "label": prediction.label,
-            "confidence": prediction.confidence,
-            "margin": prediction.margin,
-            "verdict": prediction.verdict.value,
-            "true_label": prediction.true_label,
-        }
-        for prediction in outcome.predictions
-    ]
-    if predictions:
-        connection.execute(insert(tables.predictions), predictions)
-    _insert_rejections(connection, batch_id, outcome.rejections)
-    _insert_confusion(connection, batch_id, outcome.confusion)
-
-
-def _insert_rejections(connection: Connection, batch_id: int, rejections: Sequence[Rejection]) -> None:
-    rows = [
-        {
-            "batch_id": batch_id,
-            "position": rejection.position,
-            "path": rejection.path,
-            "reason": rejection.reason.value,
-            "message": rejection.message,
-            "true_label": rejection.true_label,
-        }
-        for rejection in rejections
-    ]
-    if rows:
-        connection.execute(insert(tables.rejections), rows)
-
-
-def _insert_confusion(connection: Connection, batch_id: int, cells: Sequence[Cell]) -> None:
-    rows = [
-        {"batch_id": batch_id, "actual": cell.actual, "predicted": cell.predicted, "count": cell.count}
-        for cell in cells
-    ]
-    if rows:
-        connection.execute(insert(tables.confusion), rows)
-
-
 def _quarantine(connection: Connection, row: Row[Any]) -> None:
     manifest = Manifest(row.manifest["paths"], row.manifest["true_labels"])
     why = f"its batch was given up after {row.attempts} attempts: {row.error or 'its worker did not finish in time'}"
@@ -267,8 +223,8 @@ def _quarantine(connection: Connection, row: Row[Any]) -> None:
         for position, path in enumerate(manifest.paths)
     ]
     unread = Counter(rejection.true_label for rejection in rejections if rejection.true_label is not None)
-    _insert_rejections(connection, row.id, rejections)
-    _insert_confusion(connection, row.id, [Cell(actual, None, count) for actual, count in unread.items()])
+    outcomes.insert_rejections(connection, row.id, rejections)
+    outcomes.insert_confusion(connection, row.id, [Cell(actual, None, count) for actual, count in unread.items()])
     values = {"state": BatchState.QUARANTINED.value, "quarantined": row.size, "finished_at": clock.now(), **_NO_LEASE}
     connection.execute(update(_batches).where(_batches.c.id == row.id).values(values))
 

@@ -258,7 +258,7 @@ def _sum_of(column: ColumnElement[int], job_id: int) -> ColumnElement[int]:
     return select(func.coalesce(func.sum(column), 0)).where(_batches.c.job_id == job_id).scalar_subquery()
 
 
-_COUNTS = ("scored", "rejected", "quarantined", "labelled", "correct")
+_COUNTS = ("scored", "rejected", "quarantined", "labelled", "correct", "escalated")
 
 
 def _select_jobs(*conditions: ColumnElement[bool]) -> Select[Any]:
@@ -288,6 +288,7 @@ def _job(row: Row[Any]) -> Job:
         finished_at=row.finished_at,
         labelled=int(row.labelled),
         correct=int(row.correct),
+        escalated=int(row.escalated),
         error=row.error,
         claim=row.claim,
     )

@@ -1,4 +1,4 @@
-"""The models that may score, and which of them is in production."""
+"""The models that may score: which of them is in production, which is the challenger."""
 
 from __future__ import annotations
 
@@ -9,21 +9,37 @@ from sqlalchemy import Connection, Row, insert, or_, select, text, update
 
 from core import clock, tables
 from core.database import Database
-from core.errors import ModelNotFound
-from core.vocabulary import Model
+from core.errors import IllegalTransition, ModelNotFound
+from core.ledger import promotions
+from core.ledger.promotions import Kind
+from core.vocabulary import JobState, Model
 
 PRODUCTION = "production"
-_models = tables.models
+CHALLENGER = "challenger"
+
+#: Who registers and promotes where nobody says.
+_NOBODY = "digitline"
+_jobs, _models = tables.jobs, tables.models
 
 
-def register(database: Database, *, name: str, sha256: str, location: str, card: Mapping[str, object]) -> Model:
+def register(
+    database: Database,
+    *,
+    name: str,
+    sha256: str,
+    location: str,
+    card: Mapping[str, object],
+    registered_by: str = _NOBODY,
+) -> Model:
     """Make a model known; the first one becomes `production`. A model known already keeps its place and alias.
 
     Args:
+        database: the ledger.
         name: the card's name.
-        sha256: of the weights, hexadecimal; it is the model's identity.
+        sha256: of the card, hexadecimal; it is the model's identity.
         location: folder of the artefact.
         card: the card's content.
+        registered_by: who says so, for people to read.
     """
     with database.begin() as connection:
         _one_at_a_time(database, connection)
@@ -31,18 +47,11 @@ def register(database: Database, *, name: str, sha256: str, location: str, card:
         if known is not None:
             connection.execute(update(_models).where(_models.c.id == known).values(location=location, card=dict(card)))
         else:
-            first = connection.execute(select(_models.c.id).where(_models.c.alias == PRODUCTION)).first() is None
-            connection.execute(
-                insert(_models).values(
-                    name=name,
-                    sha256=sha256,
-                    location=location,
-                    card=dict(card),
-                    registered_at=clock.now(),
-                    alias=PRODUCTION if first else None,
-                    promoted_at=clock.now() if first else None,
-                )
-            )
+            values = {"name": name, "sha256": sha256, "location": location, "card": dict(card)}
+            added = insert(_models).values(registered_at=clock.now(), **values).returning(_models.c.id)
+            model_id = int(connection.execute(added).scalar_one())
+            if _production_id(connection) is None:
+                _put_in_production(connection, model_id, Kind.FIRST, registered_by)
         return _model(connection.execute(select(_models).where(_models.c.sha256 == sha256)).one())
 
 
@@ -72,34 +81,142 @@ def find(database: Database, reference: str) -> Model:
     Raises:
         ModelNotFound: there is none.
     """
-    named = select(_models).where(or_(_models.c.alias == reference, _models.c.name == reference))
-    with database.read() as connection:
-        row = connection.execute(named.order_by(_models.c.id.desc())).first()
-    if row is None:
+    model = _first(database, or_(_models.c.alias == reference, _models.c.name == reference))
+    if model is None:
         raise ModelNotFound(f"There is no model {reference!r}.")
-    return _model(row)
+    return model
 
 
-def promote(database: Database, model: Model) -> Model:
-    """Let a model score every job submitted from now on."""
+def in_production(database: Database) -> Model | None:
+    """The model that scores every job submitted from now on, if there is one."""
+    return _first(database, _models.c.alias == PRODUCTION)
+
+
+def challenger(database: Database) -> Model | None:
+    """The model that scores in the shadow, if there is one."""
+    return _first(database, _models.c.alias == CHALLENGER)
+
+
+def promote(
+    database: Database,
+    model: Model,
+    *,
+    over: Model | None = None,
+    kind: Kind = Kind.GATE,
+    promoted_by: str = _NOBODY,
+    reason: str | None = None,
+    checks: Mapping[str, object] | None = None,
+) -> Model:
+    """Let a model score every job submitted from now on; a model in production already stays, and nothing is noted.
+
+    Args:
+        database: the ledger.
+        model: the model.
+        over: the model it was measured against; None: whichever is in production.
+        kind: what allowed it.
+        promoted_by: who says so, for people to read.
+        reason: why it was forced.
+        checks: what the gate measured.
+
+    Raises:
+        IllegalTransition: another model than `over` went into production meanwhile.
+    """
     with database.begin() as connection:
         _one_at_a_time(database, connection)
-        connection.execute(update(_models).where(_models.c.alias == PRODUCTION).values(alias=None))
-        promoted = {"alias": PRODUCTION, "promoted_at": clock.now()}
-        connection.execute(update(_models).where(_models.c.id == model.id).values(promoted))
+        present = _production_id(connection)
+        if over is not None and present != over.id:
+            raise IllegalTransition(
+                f"{over.name!r} is not in production any more; {model.name!r} was measured against it.",
+                mend="Promote it again.",
+            )
+        if present != model.id:
+            _put_in_production(connection, model.id, kind, promoted_by, reason, checks)
     return get(database, model.id)
 
 
 def previous(database: Database) -> Model:
-    """The model that was in production before the present one.
+    """The model that was in production before the present one; what was rolled back is passed over.
 
     Raises:
         ModelNotFound: there was none.
     """
-    before = [model for model in every(database) if model.promoted_at is not None and model.alias != PRODUCTION]
-    if not before:
+    with database.read() as connection:
+        before = promotions.before_present(connection)
+    if before is None:
         raise ModelNotFound("No model was in production before the present one.")
-    return before[0]
+    return get(database, before)
+
+
+def challenger_and_share(connection: Connection) -> tuple[int | None, float | None]:
+    """Id of the challenger and its own share of the batches, as far as there are; part of the caller's transaction."""
+    chosen = select(_models.c.id, _models.c.challenger_share).where(_models.c.alias == CHALLENGER)
+    row = connection.execute(chosen).one_or_none()
+    return (None, None) if row is None else (row.id, row.challenger_share)
+
+
+def challenge(database: Database, model: Model, share: float | None = None) -> Model:
+    """Let a model score a share of the batches in the shadow, in place of another one.
+
+    Args:
+        database: the ledger.
+        model: any but the one in production.
+        share: of the batches, 0 to 1; None: as each worker's settings say.
+
+    Raises:
+        IllegalTransition: it is in production.
+    """
+    with database.begin() as connection:
+        _one_at_a_time(database, connection)
+        if _production_id(connection) == model.id:
+            raise IllegalTransition(
+                f"{model.name!r} is in production, so it cannot be its own challenger.", mend="Name another model."
+            )
+        _take_alias(connection, CHALLENGER)
+        given = {"alias": CHALLENGER, "challenger_share": share}
+        connection.execute(update(_models).where(_models.c.id == model.id).values(given))
+    return get(database, model.id)
+
+
+def end_challenge(database: Database) -> None:
+    """Let no model score in the shadow; what the challenger said stays."""
+    with database.begin() as connection:
+        _take_alias(connection, CHALLENGER)
+
+
+def hand_over(database: Database, gone: Model, successor: Model) -> int:
+    """Let a model score the jobs of another one that are queued and never started; returns how many there were."""
+    waiting = (_jobs.c.model_id == gone.id, _jobs.c.state == JobState.QUEUED.value, _jobs.c.started_at.is_(None))
+    with database.begin() as connection:
+        return connection.execute(update(_jobs).where(*waiting).values(model_id=successor.id)).rowcount
+
+
+def _put_in_production(
+    connection: Connection,
+    model_id: int,
+    kind: Kind,
+    promoted_by: str,
+    reason: str | None = None,
+    checks: Mapping[str, object] | None = None,
+) -> None:
+    _take_alias(connection, PRODUCTION)
+    promoted = {"alias": PRODUCTION, "promoted_at": clock.now(), "challenger_share": None}
+    connection.execute(update(_models).where(_models.c.id == model_id).values(promoted))
+    promotions.note(connection, model_id, kind, promoted_by, reason, checks)
+
+
+def _take_alias(connection: Connection, alias: str) -> None:
+    taken = {"alias": None, "challenger_share": None}
+    connection.execute(update(_models).where(_models.c.alias == alias).values(taken))
+
+
+def _production_id(connection: Connection) -> int | None:
+    return connection.execute(select(_models.c.id).where(_models.c.alias == PRODUCTION)).scalar_one_or_none()
+
+
+def _first(database: Database, condition: Any) -> Model | None:
+    with database.read() as connection:
+        row = connection.execute(select(_models).where(condition).order_by(_models.c.id.desc())).first()
+    return None if row is None else _model(row)
 
 
 def _one_at_a_time(database: Database, connection: Connection) -> None:
@@ -109,4 +226,4 @@ def _one_at_a_time(database: Database, connection: Connection) -> None:
 
 
 def _model(row: Row[Any]) -> Model:
-    return Model(row.id, row.name, row.sha256, row.alias, row.location, row.card, row.promoted_at)
+    return Model(row.id, row.name, row.sha256, row.alias, row.location, row.card, row.promoted_at, row.challenger_share)

@@ -34,6 +34,8 @@ class Result:
     message: str | None = None
     #: Of the bytes that were scored, hexadecimal.
     sha256: str | None = None
+    #: Name of the model that the image was, or was to be, scored by.
+    model: str | None = None
 
 
 def of_job(database: Database, job_id: int) -> Iterator[Result]:
@@ -41,13 +43,17 @@ def of_job(database: Database, job_id: int) -> Iterator[Result]:
 
     Reads a batch at a time, so that neither the memory nor a lock grows with the job.
     """
-    chosen = select(tables.batches.c.id).where(tables.batches.c.job_id == job_id).order_by(tables.batches.c.sequence)
+    batches, models = tables.batches, tables.models
+    chosen = select(batches.c.id).where(batches.c.job_id == job_id).order_by(batches.c.sequence)
+    named = select(models.c.name).join(tables.jobs, tables.jobs.c.model_id == models.c.id)
     with database.read() as connection:
         batch_ids = connection.scalars(chosen).all()
+        model = connection.execute(named.where(tables.jobs.c.id == job_id)).scalar_one_or_none()
     for batch_id in batch_ids:
         with database.read() as connection:
             rows = connection.execute(_select_results(batch_id)).all()
-        yield from map(_result, rows)
+        for row in rows:
+            yield _result(row, model)
 
 
 def job_confusion(database: Database, job_id: int) -> list[Cell]:
@@ -114,7 +120,7 @@ def _select_results(batch_id: int) -> Select[Any]:
     return select(both).order_by(both.c.position)
 
 
-def _result(row: Row[Any]) -> Result:
+def _result(row: Row[Any], model: str | None) -> Result:
     return Result(
         path=row.path,
         status=row.status,
@@ -126,4 +132,5 @@ def _result(row: Row[Any]) -> Result:
         reason=Reason(row.reason) if row.reason is not None else None,
         message=row.message,
         sha256=row.sha256,
+        model=model,
     )

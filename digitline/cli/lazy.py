@@ -28,6 +28,7 @@ VERBS: dict[str, dict[str, dict[str, str]]] = {
             "retry": "Score again what was quarantined or cancelled.",
             "cancel": "Stop a job; what is scored stays scored.",
         },
+        "digitline.cli.correct": {"correct": "Say which digit an image shows; training learns from it."},
     },
     "Here and now": {
         "digitline.cli.here": {
@@ -36,13 +37,11 @@ VERBS: dict[str, dict[str, dict[str, str]]] = {
         },
     },
     "Models": {
-        "digitline.cli.learn": {
-            "train": "Train a model on MNIST.",
-            "evaluate": "Measure a model on the test digits.",
-            "compare": "Measure several models side by side.",
-            "tune": "Search for a better recipe.",
-        },
-        "digitline.cli.models": {"models": "List, add, promote and roll back models."},
+        "digitline.cli.train": {"train": "Train a model on MNIST."},
+        "digitline.cli.evaluate": {"evaluate": "Measure a model on the test digits."},
+        "digitline.cli.compare": {"compare": "Measure several methods side by side."},
+        "digitline.cli.tune": {"tune": "Search for a better recipe."},
+        "digitline.cli.models": {"models": "List, add, promote, roll back and compare models."},
     },
     "Production": {
         "digitline.cli.line": {

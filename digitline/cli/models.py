@@ -2,78 +2,133 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from classifier.artifact import check_weights, read_card
+from classifier.artifact import check_files, read_card
 from core.database import Database
-from core.errors import ArtifactError
+from core.errors import ArtifactError, PromotionRefused
 from core.ledger import models as ledger
+from core.ledger import promotions
+from core.ledger.promotions import Kind
 from core.settings import get_settings
 from core.vocabulary import Model
-from digitline.cli.screen import moment, percent, screen, table
-from digitline.records import as_json
+from digitline.cli import models_compare
+from digitline.cli.models_gate import Measurement, measure, sets_to_measure
+from digitline.cli.models_show import Json, print_measurement, print_models, show
+from digitline.setup import register_folder
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+verbs = typer.Typer(no_args_is_help=True, help="List, add, promote, roll back, challenge and compare models.")
 
-verbs = typer.Typer(no_args_is_help=True, help="List, add, promote and roll back models.")
+Reference = Annotated[str, typer.Argument(metavar="MODEL", help="Its number, name or alias.")]
 
 
 @verbs.command("list")
 def list_models(json: Json = False) -> None:
-    """List the models, the latest promoted first."""
-    found = ledger.every(_database())
-    if json:
-        print(as_json({"models": [_record(model) for model in found]}))
-        return
-    columns = ("id", "name", "alias", "test accuracy", "promoted", "sha256", "folder")
-    rows = (
-        (
-            str(model.id),
-            model.name,
-            model.alias or "",
-            percent(_test_accuracy(model)),
-            moment(model.promoted_at),
-            model.sha256[:12],
-            model.location,
-        )
-        for model in found
-    )
-    screen().print(table(columns, rows, numbers=["id", "test accuracy"]))
+    """List the models, the latest promoted first; the JSON holds their cards and every promotion too."""
+    database = _database()
+    print_models(ledger.every(database), promotions.history(database), json)
 
 
 @verbs.command(epilog="Example: digitline models add models/mine")
 def add(
-    folder: Annotated[Path, typer.Argument(help="Model folder: card.json and model.weights.h5.")], json: Json = False
+    folder: Annotated[Path, typer.Argument(help="Model folder: card.json and the networks it names.")],
+    json: Json = False,
 ) -> None:
-    """Make a model known, after a check of its card and weights; jobs use it once it is promoted.
+    """Make a model known, after a check of its card and networks; jobs use it once it is promoted.
 
     The folder stays where it is; every worker must see it under this path.
     """
-    card = read_card(folder)
-    check_weights(folder, card)
-    location = str(folder.expanduser().absolute())
-    model = ledger.register(
-        _database(), name=card.name, sha256=card.weights_sha256, location=location, card=card.as_dict()
-    )
-    _show(model, json, f"Model {model.id} {model.name!r} is known.")
+    _refuse_drops(folder)
+    check_files(folder, read_card(folder))
+    model = register_folder(_database(), folder, registered_by=_user())
+    show(model, json, f"Model {model.id} {model.name!r} is known.")
 
 
-@verbs.command(epilog="Example: digitline models promote mine")
-def promote(model: Annotated[str, typer.Argument(help="Its number, name or alias.")], json: Json = False) -> None:
-    """Let a model score every job submitted from now on; jobs that run keep theirs."""
+@verbs.command(epilog="Example: digitline models promote mine --on labelled-scans/")
+def promote(
+    model: Reference,
+    on: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Evaluation set: class folders 0/ to 9/ of images, or MNIST's IDX files; may be given several times; "
+            "default: DIGITLINE_EVALUATION_SETS.",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Promote without measuring; needs --reason.")] = False,
+    reason: Annotated[str, typer.Option(help="Why it is forced; recorded.")] = "",
+    json: Json = False,
+) -> None:
+    """Let a model score every job submitted from now on; jobs that run keep theirs.
+
+    First it is measured beside the model in production, on the same images of every evaluation set. Where it reads a
+    digit worse than chance explains (exact one-sided McNemar test), it is not promoted.
+    """
+    if force != bool(reason.strip()):
+        raise typer.BadParameter("--force and --reason TEXT need each other.", param_hint="--force")
     database = _database()
-    found = ledger.get(database, int(model)) if _is_number(model) else ledger.find(database, model)
-    _promote(database, found, json)
+    found = _find(database, model)
+    present = ledger.in_production(database)
+    if present is not None and present.id == found.id:
+        show(found, json, f"Model {found.id} {found.name!r} is in production already.")
+        return
+    _check_folder(found)
+    measured = None if force or present is None else _measured(present, found, on, json)
+    promoted = ledger.promote(
+        database,
+        found,
+        over=present,
+        kind=Kind.FORCED if force else Kind.FIRST if present is None else Kind.GATE,
+        promoted_by=_user(),
+        reason=reason.strip() or None,
+        checks=None if measured is None else measured.as_dict(),
+    )
+    show(promoted, json, f"Model {promoted.id} {promoted.name!r} scores every job submitted from now on.")
 
 
 @verbs.command()
 def rollback(json: Json = False) -> None:
-    """Promote the model that was in production before the present one."""
+    """Return to the model that was in production before the present one, without measuring it."""
     database = _database()
-    _promote(database, ledger.previous(database), json)
+    present, found = ledger.in_production(database), ledger.previous(database)
+    _check_folder(found)
+    back = ledger.promote(database, found, over=present, kind=Kind.ROLLBACK, promoted_by=_user())
+    show(back, json, f"Model {back.id} {back.name!r} scores every job submitted from now on, as it did before.")
+
+
+@verbs.command(epilog="Example: digitline models challenge mine --share 0.5")
+def challenge(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Its number, name or alias.")] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of the batches that it scores; default: DIGITLINE_CHALLENGER_SHARE."),
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Let no model be the challenger.")] = False,
+    json: Json = False,
+) -> None:
+    """Let a model score a share of the batches in the shadow: beside the one in production, without any effect.
+
+    Workers take it up with their next batch. `digitline models compare` shows where the two differ.
+    """
+    if none == (model is not None):
+        raise typer.BadParameter("Name a model, or say --none.", param_hint="MODEL")
+    database = _database()
+    if model is None:
+        ledger.end_challenge(database)
+        show(None, json, "No model is the challenger.")
+        return
+    found = _find(database, model)
+    _check_folder(found)
+    challenger = ledger.challenge(database, found, share)
+    part = get_settings().challenger_share if share is None else share
+    show(challenger, json, f"Model {challenger.id} {challenger.name!r} scores {part:.4g} of the batches in the shadow.")
+
+
+verbs.command(epilog="Example: digitline models compare --json")(models_compare.compare)
 
 
 def register(app: typer.Typer) -> None:
@@ -81,16 +136,16 @@ def register(app: typer.Typer) -> None:
     app.add_typer(verbs, name="models")
 
 
-def _promote(database: Database, model: Model, json: bool) -> None:
-    folder = Path(model.location)
-    card = read_card(folder)
-    check_weights(folder, card)
-    if card.weights_sha256 != model.sha256:
-        raise ArtifactError(
-            f"{folder} holds another model than {model.name!r}.", mend="Add it anew under its own name."
+def _measured(present: Model, candidate: Model, on: list[Path] | None, json: bool) -> Measurement:
+    measured = measure(present, candidate, sets_to_measure(candidate, on))
+    print_measurement(measured, json)
+    if measured.worse:
+        digits = ", ".join(f"{check.digit} of {check.name}" for check in measured.worse)
+        raise PromotionRefused(
+            f"{candidate.name!r} reads worse than {present.name!r}, beyond chance: {digits}.",
+            mend="Promote it all the same with --force --reason TEXT, which is recorded.",
         )
-    promoted = ledger.promote(database, model)
-    _show(promoted, json, f"Model {promoted.id} {promoted.name!r} scores every job submitted from now on.")
+    return measured
 
 
 def _database() -> Database:
@@ -99,31 +154,29 @@ def _database() -> Database:
     return database
 
 
-def _is_number(reference: str) -> bool:
-    return reference.isascii() and reference.isdecimal() and len(reference) < 10
+def _find(database: Database, reference: str) -> Model:
+    numbered = reference.isascii() and reference.isdecimal() and len(reference) < 10
+    return ledger.get(database, int(reference)) if numbered else ledger.find(database, reference)
 
 
-def _show(model: Model, json: bool, sentence: str) -> None:
-    if json:
-        print(as_json(_record(model)))
-    else:
-        screen().print(sentence)
+def _check_folder(model: Model) -> None:
+    """Refuse a folder that is not, file by file, the model that was added."""
+    folder = Path(model.location)
+    check_files(folder, read_card(folder, sha256=model.sha256))
 
 
-def _record(model: Model) -> dict[str, object]:
-    return {
-        "id": model.id,
-        "name": model.name,
-        "alias": model.alias,
-        "sha256": model.sha256,
-        "location": model.location,
-        "promoted_at": None if model.promoted_at is None else model.promoted_at.isoformat(),
-        "test_accuracy": _test_accuracy(model),
-    }
+def _refuse_drops(folder: Path) -> None:
+    """Models come from people who may decide what scores, and never from where anybody may drop files."""
+    settings = get_settings()
+    places = (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder)
+    if any(folder.resolve().is_relative_to(place.resolve()) for place in places):
+        raise ArtifactError(
+            f"{folder} lies where people drop their images.", mend="Copy it to a folder that they cannot write to."
+        )
 
 
-def _test_accuracy(model: Model) -> float | None:
-    """What the card says; a card is somebody else's file, so anything may stand there."""
-    test = model.card.get("test")
-    accuracy = test.get("accuracy") if isinstance(test, dict) else None
-    return float(accuracy) if isinstance(accuracy, (int, float)) else None
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return f"user {os.getuid()}"

@@ -46,7 +46,7 @@ def results(
     """Print what was found, image by image, in the order of the folder.
 
     Of every image: path (relative to the folder), status (scored or rejected), label, confidence, verdict
-    (digit or uncertain), true_label where it is known, and the reason where it was rejected.
+    (digit or uncertain), true_label where it is known, the reason where it was rejected, and the model.
     A job that still runs shows what it has so far.
     """
     handle = client.job(job)

@@ -82,6 +82,7 @@ def summary_of(job: Job) -> RenderableType:
             ("time left", duration(seconds_left(job))),
             ("batches", f"{job.batches:,} on queue {job.queue}"),
             ("model", job.model),
+            ("escalated", f"{job.escalated:,} ({percent(job.escalated / accounts.scored)})" if job.escalated else ""),
             ("source", job.source),
             ("submitted", f"{moment(job.created_at)} by {job.triggered_by}"),
             ("started", moment(job.started_at)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -55,6 +56,16 @@ def test_finishing_writes_predictions_rejections_and_the_matrix(database: Databa
     assert rows(database, tables.rejections) == [{**rejected, "message": "1/2.png ends early"}]
     cells = {(row["actual"], row["predicted"]): row["count"] for row in rows(database, tables.confusion)}
     assert cells == {(0, 0): 1, (1, 7): 1, (2, None): 1}
+
+
+def test_what_was_escalated_is_summed_over_the_batches_of_a_job(database: Database) -> None:
+    job = create_job(database, [2, 2])
+    for batch, escalated in zip(batches.of_job(database, job.id), (2, 1), strict=True):
+        lease = take(database, batch)
+        batches.finish(database, lease, replace(outcome(lease), escalated=escalated))
+    assert jobs.get(database, job.id).escalated == 3
+    with database.read() as connection:
+        assert connection.execute(text("SELECT escalated FROM job_summary")).scalar_one() == 3
 
 
 def test_finishing_closes_the_batch(database: Database) -> None:

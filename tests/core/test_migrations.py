@@ -14,9 +14,33 @@ from sqlalchemy import CheckConstraint, inspect, select, text
 
 from core import tables
 from core.database import Database
+from core.ledger import jobs, models, promotions, results
 from tests.conftest import MakeSettings
-from tests.core.examples import create_batch
+from tests.core.examples import create_batch, create_job, register_model, score
 from tests.environment import ROOT, variables
+
+#: A ledger of the first revision: a rollback from `second` to `first`, and a batch that was scored.
+OLD_LEDGER = (
+    """
+    INSERT INTO models (id, name, sha256, alias, location, card, registered_at, promoted_at) VALUES
+    (1, 'first', 'a', 'production', '/first', '{}', '2026-01-01 00:00:00', '2026-01-03 00:00:00'),
+    (2, 'second', 'b', NULL, '/second', '{}', '2026-01-01 00:00:00', '2026-01-02 00:00:00'),
+    (3, 'third', 'c', NULL, '/third', '{}', '2026-01-01 00:00:00', NULL)
+    """,
+    """
+    INSERT INTO jobs (id, name, source, state, queue, triggered_by, model_id, found, batch_count, options, created_at)
+    VALUES (1, 'scans', 'file:///scans', 'done', 'express', 'script', 1, 1, 1, '{}', '2026-01-01 00:00:00')
+    """,
+    """
+    INSERT INTO batches (id, job_id, sequence, size, state, attempts, sent_at, scored, rejected, quarantined, labelled,
+                         correct, manifest)
+    VALUES (1, 1, 1, 1, 'done', 1, '2026-01-01 00:00:00', 1, 0, 0, 0, 0, '{"paths": ["1.png"], "true_labels": null}')
+    """,
+    """
+    INSERT INTO predictions (batch_id, position, path, sha256, label, confidence, margin, verdict)
+    VALUES (1, 0, '1.png', 'd', 7, 0.9, 0.8, 'digit')
+    """,
+)
 
 VIEWS = {"job_summary", "job_confusion", "model_confusion"}
 
@@ -60,6 +84,35 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     database.check_revision()
     with database.read() as connection:
         assert connection.scalars(select(tables.batches.c.id)).all() == [batch.id]
+
+
+def test_an_old_ledger_keeps_its_rows_and_knows_what_was_in_production(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    command.upgrade(database.alembic_config(), "0001")
+    with database.begin() as connection:
+        for statement in OLD_LEDGER:
+            connection.execute(text(statement))
+    command.upgrade(database.alembic_config(), "head")
+    assert [one.model_id for one in promotions.history(database)] == [2, 1]
+    assert (models.find(database, "production").id, models.previous(database).id) == (1, 2)
+    job = jobs.get(database, 1)
+    assert (job.accounts.scored, job.accounts.balanced, job.escalated) == (1, True, 0)
+    assert [(one.path, one.label, one.model) for one in results.of_job(database, 1)] == [("1.png", 7, "first")]
+    database.close()
+
+
+def test_the_registry_can_be_taken_back_without_a_loss_to_what_was_scored(database: Database) -> None:
+    job = create_job(database)
+    score(database, job)
+    models.challenge(database, register_model(database, "other"), 0.5)
+    command.downgrade(database.alembic_config(), "0001")
+    inspector = inspect(database.engine)
+    assert {"promotions", "shadow_predictions"}.isdisjoint(inspector.get_table_names())
+    assert "escalated" not in {column["name"] for column in inspector.get_columns("batches")}
+    assert set(inspector.get_view_names()) == VIEWS
+    command.upgrade(database.alembic_config(), "head")
+    assert jobs.get(database, job.id).accounts.scored == 3
+    assert len(list(results.of_job(database, job.id))) == 3
 
 
 def test_a_migration_that_fails_leaves_nothing_half_done(empty_database_url: str) -> None:

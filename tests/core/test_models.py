@@ -1,4 +1,4 @@
-"""Models: known by the digest of their weights, one of them in production."""
+"""Models: known by the digest of their card, one of them in production, another one perhaps the challenger."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from functools import partial
 import pytest
 
 from core.database import Database
-from core.errors import ModelNotFound
-from core.ledger import models
-from tests.core.examples import digest, register_model
+from core.errors import IllegalTransition, ModelNotFound
+from core.ledger import jobs, models, promotions
+from core.ledger.promotions import Kind
+from core.vocabulary import Model
+from tests.core.examples import create_job, digest, new_job, register_model, score
 from tests.core.racing import at_once, several_databases
 
 
@@ -56,6 +58,91 @@ def test_of_models_promoted_at_once_one_is_in_production(database: Database, dat
         pairs = zip(many, candidates, strict=True)
         at_once([partial(models.promote, mine, candidate) for mine, candidate in pairs])
     assert [model.alias for model in models.every(database)].count("production") == 1
+
+
+def test_every_promotion_is_noted_with_what_allowed_it(database: Database) -> None:
+    first, second, third = (register_model(database, name) for name in ("first", "second", "third"))
+    models.promote(database, second, promoted_by="ann", checks={"alpha": 0.05})
+    models.promote(database, third, kind=Kind.FORCED, promoted_by="bob", reason="the other one is gone")
+    noted = promotions.history(database)
+    assert [(one.model_id, one.kind) for one in noted] == [
+        (first.id, Kind.FIRST),
+        (second.id, Kind.GATE),
+        (third.id, Kind.FORCED),
+    ]
+    assert [one.promoted_by for one in noted[1:]] == ["ann", "bob"]
+    assert [one.reason for one in noted] == [None, None, "the other one is gone"]
+    assert [one.checks for one in noted] == [None, {"alpha": 0.05}, None]
+    assert noted == sorted(noted, key=lambda one: one.promoted_at)
+
+
+def test_promoting_what_is_in_production_changes_and_notes_nothing(database: Database) -> None:
+    first = register_model(database, "first")
+    assert models.promote(database, first) == first
+    assert len(promotions.history(database)) == 1
+
+
+def roll_back(database: Database) -> Model:
+    """As the verb does."""
+    return models.promote(database, models.previous(database), kind=Kind.ROLLBACK)
+
+
+def test_a_rollback_after_a_rollback_goes_further_back_and_not_forth_again(database: Database) -> None:
+    first, second, third = (register_model(database, name) for name in ("first", "second", "third"))
+    models.promote(database, second)
+    models.promote(database, third)
+    assert roll_back(database).id == second.id
+    assert roll_back(database).id == first.id
+    with pytest.raises(ModelNotFound, match="before the present one"):
+        models.previous(database)
+    models.promote(database, third)
+    assert roll_back(database).id == first.id
+
+
+def test_a_model_measured_against_one_that_is_gone_from_production_is_not_promoted(database: Database) -> None:
+    first, second, third = (register_model(database, name) for name in ("first", "second", "third"))
+    models.promote(database, second)
+    with pytest.raises(IllegalTransition, match="'first' is not in production any more") as caught:
+        models.promote(database, third, over=first)
+    assert caught.value.mend == "Promote it again."
+    assert models.find(database, "production").id == second.id
+
+
+def test_one_model_at_a_time_is_the_challenger(database: Database) -> None:
+    _, second, third = (register_model(database, name) for name in ("first", "second", "third"))
+    assert models.challenger(database) is None
+    models.challenge(database, second, 0.25)
+    challenger = models.challenger(database)
+    assert challenger is not None
+    assert (challenger.id, challenger.alias, challenger.challenger_share) == (second.id, "challenger", 0.25)
+    assert models.challenge(database, third).challenger_share is None
+    assert [model.alias for model in models.every(database)] == ["production", None, "challenger"]
+    models.end_challenge(database)
+    assert models.challenger(database) is None
+
+
+def test_the_model_in_production_cannot_challenge_itself(database: Database) -> None:
+    first = register_model(database, "first")
+    with pytest.raises(IllegalTransition, match="cannot be its own challenger"):
+        models.challenge(database, first)
+
+
+def test_a_challenger_that_is_promoted_challenges_no_more(database: Database) -> None:
+    register_model(database, "first")
+    models.challenge(database, register_model(database, "second"), 1.0)
+    promoted = models.promote(database, models.find(database, "challenger"))
+    assert (promoted.alias, promoted.challenger_share) == ("production", None)
+    assert models.challenger(database) is None
+
+
+def test_only_jobs_that_never_started_are_handed_over_to_a_successor(database: Database) -> None:
+    started = create_job(database, name="started")
+    score(database, started)
+    waiting = jobs.create(database, new_job(name="waiting"))
+    gone, successor = models.find(database, "production"), register_model(database, "successor")
+    assert models.hand_over(database, gone, successor) == 1
+    assert jobs.get(database, waiting.id).model == "successor"
+    assert jobs.get(database, started.id).model == gone.name
 
 
 def test_without_a_model_before_there_is_none_to_go_back_to(database: Database) -> None:

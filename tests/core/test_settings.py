@@ -34,6 +34,17 @@ def test_a_variable_sets_its_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert settings.inbox_folder == tmp_path / "inbox"
 
 
+@pytest.mark.parametrize(
+    ("value", "folders"),
+    [("/sets/a", ["/sets/a"]), ("/sets/a:my scans:", ["/sets/a", "my scans"]), ("", None)],
+)
+def test_evaluation_sets_are_listed_as_folders_in_a_path(
+    monkeypatch: pytest.MonkeyPatch, value: str, folders: list[str] | None
+) -> None:
+    monkeypatch.setenv("DIGITLINE_EVALUATION_SETS", value.replace(":", os.pathsep))
+    assert get_settings().evaluation_sets == (None if folders is None else tuple(map(Path, folders)))
+
+
 def test_an_unknown_variable_is_refused_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITLINE_BROKER_ULR", f"redis://:{SECRET}@host")
     with pytest.raises(SettingsError, match="There is no setting DIGITLINE_BROKER_ULR") as caught:
@@ -63,7 +74,9 @@ def test_variables_of_other_programs_are_no_concern(monkeypatch: pytest.MonkeyPa
         ("BATCH_SIZE", "4097", "less than or equal to 4096"),
         ("CONCURRENCY", "0", "greater than or equal to 1"),
         ("CONCURRENCY", "two", "integer"),
-        ("UNCERTAIN_BELOW", "80", "less than or equal to 1"),
+        ("TARGET_ERROR", "0", "greater than 0"),
+        ("TARGET_ERROR", "1", "less than 1"),
+        ("CHALLENGER_SHARE", "10", "less than or equal to 1"),
         ("SCAN_INTERVAL", "0", "greater than 0"),
         ("FLOWER_PORT", "70000", "less than or equal to 65535"),
         ("LOG_LEVEL", "LOUD", "must be one of DEBUG, INFO, WARNING, ERROR"),

@@ -11,10 +11,10 @@ from pathlib import Path
 import keras
 import pytest
 
-from classifier.artifact import Card
-from classifier.network import build, megaflops
+from classifier.artifact import Card, Network, RiskPoint
+from classifier.network import build
 from classifier.preprocess import PREPROCESSING_VERSION
-from classifier.weights import save_model
+from classifier.weights import describe, save_model
 from core.database import Database
 from core.settings import Settings, get_settings
 from digitline.cli import main
@@ -89,7 +89,8 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path
         keras.utils.set_random_seed(seed)
         network = build("cnn-s")
         folder = tmp_path_factory.mktemp("models") / f"model-{seed}"
-        save_model(folder, network, dataclasses.replace(_CARD, name=folder.name, megaflops=megaflops(network)))
+        fast = describe(network, recipe={"seed": seed}, history={})
+        save_model(folder, network, [], dataclasses.replace(_CARD, name=folder.name, fast=fast))
         return folder
 
     return make
@@ -103,19 +104,15 @@ def model_folder(make_model: Callable[[int], Path]) -> Path:
 
 _CARD = Card(
     name="model",
-    architecture="cnn-s",
     created="2026-01-01T00:00:00+00:00",
     preprocessing_version=PREPROCESSING_VERSION,
-    weights_sha256="0" * 64,
-    parameters=108_970,
-    megaflops=1.0,
+    fast=Network("fast.keras", "0" * 64, "cnn-s", parameters=108_970, megaflops=8.25, recipe={"seed": 3}, history={}),
     temperature=0.1,
-    seed=3,
+    # Sure at the default target error of 0.5 % above a confidence of 0.8.
+    risk=(RiskPoint(above=0.0, coverage=1.0, error_bound=0.02), RiskPoint(above=0.8, coverage=0.9, error_bound=0.004)),
     command="none",
     data_sha256={},
     versions={},
-    recipe={},
     validation={"accuracy": 0.5},
     test={"accuracy": 0.25},
-    history={},
 )

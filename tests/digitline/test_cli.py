@@ -195,7 +195,7 @@ def test_results_come_as_a_table_as_csv_and_as_json(ledger: Database, digitline:
     (line,) = digitline("results", "scans", "--format", "json", "--only", "rejected").out.splitlines()
     assert json.loads(line)["reason"] == "truncated"
     assert digitline("results", "1", "--format", "csv", "--output", "r.csv").out == ""
-    assert (tmp_path / "r.csv").read_text().splitlines()[1] == "1/0.png,scored,7,0.75,uncertain,,"
+    assert (tmp_path / "r.csv").read_text().splitlines()[1] == "1/0.png,scored,7,0.75,uncertain,,,small"
 
 
 def test_parquet_needs_a_file(ledger: Database, digitline: Digitline, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from digitline.parquet import write_parquet
 
 _NAMES = ["a.png", 'quote"comma,.png', "two\nlines.png", "carriage\rreturn.png", "\x1b[31mred.png", "caf\udce9.png"]
 _RESULTS = [
-    *(Result(name, "scored", 7, 0.987654321, 0.9, Verdict.DIGIT, 7) for name in _NAMES),
-    Result("b.png", "rejected", true_label=1, reason=Reason.TRUNCATED, message="The file ends."),
+    *(Result(name, "scored", 7, 0.987654321, 0.9, Verdict.DIGIT, 7, model="small") for name in _NAMES),
+    Result("b.png", "rejected", true_label=1, reason=Reason.TRUNCATED, message="The file ends.", model="small"),
 ]
 
 
@@ -38,6 +38,7 @@ def test_json_gives_one_object_a_line_and_names_survive_byte_by_byte() -> None:
         "verdict": "digit",
         "true_label": 7,
         "reason": None,
+        "model": "small",
     }
     assert objects[-1] == {
         "path": "b.png",
@@ -47,6 +48,7 @@ def test_json_gives_one_object_a_line_and_names_survive_byte_by_byte() -> None:
         "verdict": None,
         "true_label": 1,
         "reason": "truncated",
+        "model": "small",
     }
 
 
@@ -64,6 +66,7 @@ def test_csv_is_read_back_as_it_was_written() -> None:
         "verdict": "",
         "true_label": "1",
         "reason": "truncated",
+        "model": "small",
     }
 
 
@@ -84,6 +87,7 @@ def test_parquet_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert table["path"].to_pylist()[:5] == _NAMES[:5]
     assert table["label"].to_pylist() == [7] * len(_NAMES) + [None]
     assert table["reason"].to_pylist()[-1] == "truncated"
+    assert set(table["model"].to_pylist()) == {"small"}
 
 
 def test_a_job_without_results_still_makes_a_parquet_file(tmp_path: Path) -> None:

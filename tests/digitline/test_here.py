@@ -1,9 +1,8 @@
-"""The verbs that need no line: predict, explain, evaluate, models."""
+"""The verbs that need no line: predict, explain, evaluate."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from tests.digits import digit_folder
 
 pytestmark = pytest.mark.usefixtures("home")
 
-_KEYS = ["path", "status", "label", "confidence", "verdict", "true_label", "reason"]
+_KEYS = ["path", "status", "label", "confidence", "verdict", "true_label", "reason", "model"]
 
 
 @pytest.fixture
@@ -85,35 +84,3 @@ def test_data_that_is_not_there_is_named(digitline: Digitline, verb: str) -> Non
     ended = digitline(verb, "--data", "nodata")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == "digitline: There is no folder nodata. Name the folder of the data with --data.\n"
-
-
-def test_models_are_added_promoted_and_rolled_back(digitline: Digitline, make_model: Callable[[int], Path]) -> None:
-    first, second = make_model(1), make_model(2)
-    assert json.loads(digitline("models", "add", str(first), "--json").out)["alias"] == "production"
-    assert "is known" in digitline("models", "add", str(second)).out
-    assert "scores every job" in digitline("models", "promote", second.name).out
-    listed = json.loads(digitline("models", "list", "--json").out)["models"]
-    assert [(model["name"], model["alias"]) for model in listed] == [(second.name, "production"), (first.name, None)]
-    assert listed[0]["test_accuracy"] == 0.25
-    assert json.loads(digitline("models", "rollback", "--json").out)["name"] == first.name
-    assert json.loads(digitline("models", "promote", "2", "--json").out)["name"] == second.name
-    table = digitline("models", "list").out
-    assert "25.00%" in table
-    assert str(first) in table
-
-
-def test_a_model_whose_weights_changed_is_neither_added_nor_promoted(
-    digitline: Digitline, make_model: Callable[[int], Path]
-) -> None:
-    folder = make_model(4)
-    digitline("models", "add", str(folder))
-    with (folder / "model.weights.h5").open("ab") as weights:
-        weights.write(b"x")
-    for ended in (digitline("models", "add", str(folder)), digitline("models", "promote", folder.name)):
-        assert ended.code == 1
-        assert "its SHA-256 differs" in ended.err
-
-
-def test_there_is_nothing_to_roll_back_to_at_first(digitline: Digitline, model_folder: Path) -> None:
-    digitline("models", "add", str(model_folder))
-    assert "No model was in production before" in digitline("models", "rollback").err

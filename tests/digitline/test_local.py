@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import resource
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 import digitline
+from classifier.artifact import read_card, write_card
 from classifier.predict import Predictor
 from core.database import Database
 from core.errors import ArtifactError, SourceEmpty
@@ -19,6 +22,7 @@ from core.settings import Settings, get_settings
 from core.sources import to_url
 from core.vocabulary import Labels, NewJob, QueueName, Reason, Trigger, Verdict
 from digitline.local import load_predictor, read_paths
+from digitline.strip import explain
 from scheduler.folder import cut, list_files, true_labels
 from tests.core.examples import register_model
 from tests.digits import digit_folder
@@ -42,7 +46,7 @@ def test_the_same_folder_gets_the_same_answers_as_on_the_line(
 ) -> None:
     files = list_files(scans)
     manifests = cut(files, true_labels(scans, files, Labels.AUTO), home.batch_size)
-    register_model(ledger)
+    register_model(ledger, name=read_card(model_folder).name)
     job = jobs.create(ledger, NewJob("scans", to_url(scans), manifests, QueueName.BULK, Trigger.CLI))
     predictor = Predictor(model_folder, batch_size=home.batch_size)
     journey = Journey(ledger, home, lambda _: predictor, "w1")
@@ -79,6 +83,35 @@ def test_one_image_needs_no_list(model_folder: Path) -> None:
     (result,) = digitline.predict(page, model=model_folder)
     assert result.status == "scored"
     assert result.verdict in set(Verdict)
+
+
+@pytest.mark.parametrize(("target_error", "above"), [(None, 0.8), ("0.03", 0.5), ("0.001", 1.0)])
+def test_a_verdict_is_sure_above_the_confidence_that_the_target_error_asks_for(
+    target_error: str | None,
+    above: float,
+    scans: Path,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A network that learned nothing is sure of something only when it is cold.
+    cold = shutil.copytree(model_folder, tmp_path / "cold")
+    write_card(cold, dataclasses.replace(read_card(cold), temperature=0.01))
+    if target_error is not None:
+        monkeypatch.setenv("DIGITLINE_TARGET_ERROR", target_error)
+        get_settings.cache_clear()
+    scored = [one for one in digitline.predict(scans, model=cold) if one.confidence is not None]
+    assert min(one.confidence for one in scored) < 0.5
+    assert max(one.confidence for one in scored) > 0.8
+    for one in scored:
+        assert one.verdict is (Verdict.DIGIT if one.confidence > above else Verdict.UNCERTAIN)
+
+
+def test_an_explained_image_gets_the_verdict_of_its_folder(scans: Path, model_folder: Path) -> None:
+    for result in digitline.predict(scans, model=model_folder):
+        if result.status == "scored":
+            explained = explain(scans / result.path, model=model_folder)
+            assert (explained.label, explained.verdict) == (result.label, result.verdict)
 
 
 def test_a_blank_array_is_rejected_with_a_reason(model_folder: Path) -> None:

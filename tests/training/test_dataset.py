@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from core.errors import DatasetError
-from training.dataset import PARTS, Digits, check, load_folder, load_mnist, prepare_all, split
+from tests.digits import digit_folder
+from training.dataset import PARTS, Digits, check, load_dataset, load_folder, load_mnist, mix, prepare_all, split
 from training.idx import read_idx
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -124,3 +125,28 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_class_folders_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="0 to 9"):
         load_folder(tmp_path)
+
+
+def test_class_folders_are_parted_into_digits_to_learn_from_and_a_sixth_to_report_on(tmp_path: Path) -> None:
+    dataset = load_dataset(digit_folder(tmp_path, 240))
+    assert (len(dataset.train), len(dataset.test)) == (200, 40)
+    seen = {image.tobytes() for image in dataset.train.images}
+    assert not any(image.tobytes() in seen for image in dataset.test.images)
+    assert set(dataset.sha256) == set(PARTS)
+
+
+def test_too_few_images_of_a_digit_are_said_to_be_too_few(tmp_path: Path) -> None:
+    folder = digit_folder(tmp_path, 240)
+    for image in sorted((folder / "4").iterdir())[5:]:
+        image.unlink()
+    with pytest.raises(DatasetError, match="5 images of the digit 4"):
+        load_dataset(folder)
+
+
+@pytest.mark.parametrize(("weight", "least", "most"), [(0, 0, 0), (1, 20, 20), (2.5, 42, 58), (10, 200, 200)])
+def test_digits_of_ones_own_count_as_often_as_their_weight_says(
+    digits: Digits, weight: float, least: int, most: int
+) -> None:
+    mixed = mix(digits.take(np.arange(100)), digits.take(np.arange(100, 120)), weight=weight)
+    assert least <= len(mixed) - 100 <= most
+    assert np.array_equal(mixed.images[:100], digits.images[:100])

@@ -9,7 +9,6 @@ import pytest
 
 from classifier.predict import Scores
 from classifier.preprocess import Image
-from training.calibrate import calibration_error, fit_temperature, reliability
 from training.evaluate import evaluate, judge, score_matrix
 
 #: 0 read as 0, 0, 1; 1 read as 1, 1; 2 read as 0.
@@ -62,17 +61,26 @@ def test_evaluating_asks_the_predictor_and_counts_its_confidences() -> None:
     def sure_of_seven(images: Image) -> Scores:
         count = len(images)
         ones = np.full(count, 0.9, np.float32)
-        return Scores(np.full(count, 7), ones, ones, np.zeros((count, 10), np.float32))
+        escalated = np.arange(count) == 0
+        return Scores(np.full(count, 7), ones, ones, np.zeros((count, 10), np.float32), escalated)
 
     result = evaluate(sure_of_seven, np.zeros((4, 28, 28), np.uint8), np.array([7, 7, 7, 1]))
     assert result.accuracy == 0.75
-    assert result.calibration_error == pytest.approx(0.15)
+    assert result.calibration_error == pytest.approx((3 * 0.1 + 0.9) / 4)
+    assert result.escalated_share == 0.25
+
+
+def test_the_interval_of_the_accuracy_narrows_with_the_images() -> None:
+    few, many = judge(READ, TRUE), judge(np.tile(READ, 100), np.tile(TRUE, 100))
+    assert few.accuracy_interval == pytest.approx((0.2999, 0.9032), abs=1e-4)
+    assert many.accuracy_interval == pytest.approx((0.6279, 0.7032), abs=1e-3)
 
 
 def test_an_evaluation_goes_through_json() -> None:
     result = json.loads(json.dumps(judge(READ, TRUE).as_dict()))
     assert set(result) == {
         "accuracy",
+        "accuracy_interval",
         "macro_precision",
         "macro_recall",
         "macro_f1",
@@ -95,26 +103,3 @@ def test_nothing_to_judge_is_refused() -> None:
         score_matrix(np.zeros((10, 10), np.int64))
     with pytest.raises(ValueError, match="10x10"):
         score_matrix(np.ones((3, 3), np.int64))
-
-
-def test_the_calibration_error_is_the_mean_distance_by_hand() -> None:
-    # Bin 13 of 15 (0.867 to 0.933): sure 0.9, right 1/2; bin 9 (0.6 to 0.667): sure 0.62, right 1.
-    confidences = np.array([0.9, 0.9, 0.62, 0.62], np.float32)
-    correct = np.array([True, False, True, True])
-    assert calibration_error(confidences, correct) == pytest.approx((2 * 0.4 + 2 * 0.38) / 4, abs=1e-6)
-
-
-def test_full_confidence_falls_into_the_last_bin() -> None:
-    _, right, count = reliability(np.array([1.0, 1.0], np.float32), np.array([True, False]))
-    assert count.tolist() == [0] * 14 + [2]
-    assert right[14] == 0.5
-    assert np.isnan(right[0])
-
-
-def test_the_temperature_takes_back_what_scaling_did() -> None:
-    rng = np.random.default_rng(3)
-    honest = rng.normal(0, 2, (20_000, 10)).astype(np.float32)
-    chances = np.exp(honest) / np.exp(honest).sum(axis=1, keepdims=True)
-    labels = (chances.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
-    for factor in (0.5, 1, 3):
-        assert fit_temperature(honest * np.float32(factor), labels) == pytest.approx(factor, rel=0.05)

@@ -1,22 +1,20 @@
-"""Plots show what they are given, and a page needs nothing but itself."""
+"""Plots show what they are given."""
 
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from training.evaluate import score_matrix
 from training.report import (
     comparison_figure,
     confidence_figure,
     confusion_figure,
-    evaluation_page,
-    mistakes_figure,
+    corruption_figure,
+    coverage_risk_figure,
     png_data_url,
     reliability_figure,
     training_figure,
@@ -64,20 +62,35 @@ def test_reliability_and_training_are_drawn() -> None:
     assert drawn(training_figure(history))
 
 
-def test_mistakes_come_the_most_confident_first() -> None:
-    images = np.zeros((4, 28, 28), np.uint8)
-    figure = mistakes_figure(
-        images, np.array([1, 2, 3, 4]), np.array([1, 7, 8, 9]), np.array([0.9, 0.5, 0.8, 0.6], np.float32)
-    )
-    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert titles == ["3 read as 8\n80%", "4 read as 9\n60%", "2 read as 7\n50%"]
+def test_reliability_tells_how_many_images_a_bar_stands_for() -> None:
+    confidences = np.repeat(np.array([0.5, 0.99], np.float32), [3, 1200])
+    assert texts(reliability_figure(confidences, confidences > 0.6)) == ["3", "1,200"]
+
+
+def test_coverage_and_risk_are_drawn_where_there_is_something_to_see() -> None:
+    coverage, risk = np.array([0.5, 0.97, 1.0]), np.array([0.0, 0.01, 0.02])
+    figure = coverage_risk_figure(coverage, risk, target_error=0.005, answered=0.95)
+    left, right = figure.axes[0].get_xlim()
+    assert 90 < left < 95
+    assert right == 100
+    assert figure.axes[0].get_ylim()[1] > 2
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()][1:] == ["target 0.50%", "sure: 95.00% of the images"]
     assert drawn(figure)
 
 
-def test_no_mistakes_are_said_to_be_none() -> None:
-    labels = np.array([1])
-    figure = mistakes_figure(np.zeros((1, 28, 28), np.uint8), labels, labels, np.ones(1, np.float32))
-    assert figure.get_suptitle() == "No mistakes"
+@pytest.mark.parametrize("risk", [0.0, 1.0])
+def test_a_flawless_model_and_one_that_is_always_wrong_are_drawn_too(risk: float) -> None:
+    assert drawn(coverage_risk_figure(np.ones(1), np.full(1, risk), target_error=0.005, answered=1 - risk))
+
+
+def test_corruptions_are_ranked_and_their_mean_is_told() -> None:
+    figure = corruption_figure({"fog": 0.5, "motion_blur": 0.9})
+    assert texts(figure) == ["90.00", "50.00"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["motion blur", "fog"]
+    assert figure.axes[0].get_title() == "Spoilt digits (mean 70.00)"
+    assert drawn(figure)
 
 
 def test_a_comparison_names_every_method() -> None:
@@ -90,12 +103,3 @@ def test_a_comparison_names_every_method() -> None:
     figure = comparison_figure([Method("CNN", 0.99, 10_000.0), Method("SVM", 0.97, 800.0)])
     assert texts(figure) == ["CNN", "SVM"]
     assert drawn(figure)
-
-
-def test_a_page_is_self_contained_and_escapes_what_it_is_given() -> None:
-    page = evaluation_page(score_matrix(MATRIX), title="<script>", facts={"Model": "a & b"})
-    assert "<script" not in page
-    assert "a &amp; b" in page
-    assert not re.search(r"(src|href)=\"(?!data:)", page)
-    assert page.count("data:image/png") == 1
-    assert "97.22%" in page

@@ -12,14 +12,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
+from classifier.artifact import read_card, shipped_model
+from classifier.predict import Scores
 from classifier.preprocess import prepare
 from core.errors import LedgerUnreachable, SourceNotFound
 from core.ledger import batches, jobs, results
-from core.vocabulary import BatchState, JobState, Lease, Reason, Verdict
+from core.vocabulary import BatchState, JobState, Lease, Manifest, Reason, Verdict
 from tests.digits import digit_folder, loose_digits
 from tests.oracle import check_confusion
 from tests.worker.conftest import BATCH_SIZE, job_of, nobody, score_all
-from worker.journey import Journey
+from worker.journey import Journey, Seen, tally
+
+#: Name of the model that the tests score with.
+SHIPPED = read_card(shipped_model()).name
 
 
 def test_labelled_digits_are_scored_and_counted(journey: Journey, tmp_path: Path) -> None:
@@ -216,10 +221,30 @@ def test_a_worker_that_lost_its_lease_writes_nothing(make_journey: Callable[...,
 
 
 def test_what_the_model_is_unsure_of_is_marked(make_journey: Callable[..., Journey], tmp_path: Path) -> None:
-    strict = make_journey(uncertain_below=1.0)
+    strict = make_journey(target_error=1e-9)
     job = job_of(strict, digit_folder(tmp_path / "digits", 4))
     score_all(strict, job)
     assert {result.verdict for result in results.of_job(strict.database, job.id)} == {Verdict.UNCERTAIN}
+
+
+def test_a_label_is_sure_only_above_the_confidence_and_what_was_escalated_is_counted() -> None:
+    seen = Seen.for_images(3)
+    for position in range(3):
+        seen.add(position, b"", np.zeros((28, 28), np.uint8))
+    confidences = np.array([0.75, 0.5, 1.0], np.float32)
+    asked = np.array([True, True, False])
+    scores = Scores(np.array([1, 2, 3]), confidences, confidences, np.zeros((3, 10), np.float32), asked)
+    outcome = tally(Manifest(["a", "b", "c"]), seen, scores, 0.75, {})
+    assert [one.verdict for one in outcome.predictions] == [Verdict.UNCERTAIN, Verdict.UNCERTAIN, Verdict.DIGIT]
+    assert outcome.escalated == 2
+
+
+def test_every_result_names_the_model_it_comes_from(journey: Journey, tmp_path: Path) -> None:
+    folder = digit_folder(tmp_path / "digits", 3)
+    (folder / "1" / "empty.png").touch()
+    job = job_of(journey, folder)
+    score_all(journey, job)
+    assert {result.model for result in results.of_job(journey.database, job.id)} == {SHIPPED}
 
 
 def test_a_worker_tells_how_far_a_long_batch_is(

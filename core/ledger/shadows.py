@@ -1,0 +1,184 @@
+"""What the challenger said in the shadow of the scores that count, and where it differs from the model in production."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, select
+
+from core import tables
+from core.database import Database
+from core.vocabulary import Model, Outcome
+
+_shadows, _predictions, _batches, _jobs = (
+    tables.shadow_predictions,
+    tables.predictions,
+    tables.batches,
+    tables.jobs,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """What the challenger says of a batch's scored images, in the order of its predictions."""
+
+    model_id: int
+    labels: Sequence[int]
+    #: Calibrated probabilities of the labels, 0 to 1.
+    confidences: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Images that the two models read differently, by what they read."""
+
+    production: int
+    challenger: int
+    images: int
+    #: Of these images, those whose true label is known to be the one or the other.
+    production_right: int
+    challenger_right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One image that the two models read differently."""
+
+    job_id: int
+    job_name: str
+    #: Relative to the job's folder.
+    path: str
+    production: int
+    production_confidence: float
+    challenger: int
+    challenger_confidence: float
+    true_label: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Where a challenger and the model that counted differ."""
+
+    #: Images that both scored, and how many of them they read alike.
+    images: int
+    alike: int
+    #: Of the images that both scored, those whose true label is known, and how many of these each read right.
+    labelled: int
+    production_right: int
+    challenger_right: int
+    #: The most frequent first.
+    differences: tuple[Difference, ...]
+    #: Those of which both models were the surest first.
+    disagreements: tuple[Disagreement, ...]
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of images read alike, 0 to 1; None where there are none."""
+        return self.alike / self.images if self.images else None
+
+
+def insert_shadow(connection: Connection, batch_id: int, outcome: Outcome, shadow: Shadow) -> None:
+    """Write what the challenger says; part of the caller's transaction."""
+    rows = [
+        {
+            "batch_id": batch_id,
+            "position": prediction.position,
+            "model_id": shadow.model_id,
+            "label": label,
+            "confidence": confidence,
+        }
+        for prediction, label, confidence in zip(outcome.predictions, shadow.labels, shadow.confidences, strict=True)
+    ]
+    if rows:
+        connection.execute(insert(_shadows), rows)
+
+
+def compare(database: Database, production: Model, challenger: Model, *, shown: int = 10) -> Comparison:
+    """Compare what a challenger said in the shadow with what the model that counted said of the same images.
+
+    Args:
+        database: the ledger.
+        production: the model to whose jobs the images belong.
+        challenger: the model that scored them in the shadow.
+        shown: disagreements to give at the most.
+    """
+    both = and_(_shadows.c.model_id == challenger.id, _jobs.c.model_id == production.id)
+    differ = and_(both, _predictions.c.label != _shadows.c.label)
+    with database.read() as connection:
+        totals = connection.execute(_joined(_TOTALS).where(both)).one()
+        differences = connection.execute(_differences(differ)).all()
+        disagreements = connection.execute(_disagreements(differ).limit(shown)).all()
+    return Comparison(
+        images=int(totals.images),
+        alike=int(totals.alike),
+        labelled=int(totals.labelled),
+        production_right=int(totals.production_right),
+        challenger_right=int(totals.challenger_right),
+        differences=tuple(map(_difference, differences)),
+        disagreements=tuple(map(_disagreement, disagreements)),
+    )
+
+
+def _count_where(condition: ColumnElement[bool], name: str) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0).label(name)
+
+
+_PRODUCTION_RIGHT = _count_where(_predictions.c.label == _predictions.c.true_label, "production_right")
+_CHALLENGER_RIGHT = _count_where(_shadows.c.label == _predictions.c.true_label, "challenger_right")
+_TOTALS = (
+    func.count().label("images"),
+    _count_where(_shadows.c.label == _predictions.c.label, "alike"),
+    func.count(_predictions.c.true_label).label("labelled"),
+    _PRODUCTION_RIGHT,
+    _CHALLENGER_RIGHT,
+)
+
+
+def _joined(columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    same = and_(_predictions.c.batch_id == _shadows.c.batch_id, _predictions.c.position == _shadows.c.position)
+    return (
+        select(*columns)
+        .select_from(_shadows)
+        .join(_predictions, same)
+        .join(_batches, _batches.c.id == _shadows.c.batch_id)
+        .join(_jobs, _jobs.c.id == _batches.c.job_id)
+    )
+
+
+def _differences(differ: ColumnElement[bool]) -> Select[Any]:
+    labels = (_predictions.c.label.label("production"), _shadows.c.label.label("challenger"))
+    images = func.count().label("images")
+    counted = _joined((*labels, images, _PRODUCTION_RIGHT, _CHALLENGER_RIGHT)).where(differ)
+    return counted.group_by(_predictions.c.label, _shadows.c.label).order_by(
+        images.desc(), _predictions.c.label, _shadows.c.label
+    )
+
+
+def _disagreements(differ: ColumnElement[bool]) -> Select[Any]:
+    less_sure = case(
+        (_predictions.c.confidence < _shadows.c.confidence, _predictions.c.confidence), else_=_shadows.c.confidence
+    )
+    columns = (
+        _jobs.c.id.label("job_id"),
+        _jobs.c.name.label("job_name"),
+        _predictions.c.path,
+        _predictions.c.label.label("production"),
+        _predictions.c.confidence.label("production_confidence"),
+        _shadows.c.label.label("challenger"),
+        _shadows.c.confidence.label("challenger_confidence"),
+        _predictions.c.true_label,
+    )
+    ranked = _joined(columns).where(differ)
+    return ranked.order_by(less_sure.desc(), _shadows.c.batch_id, _shadows.c.position)
+
+
+def _difference(row: Row[Any]) -> Difference:
+    return Difference(
+        row.production, row.challenger, int(row.images), int(row.production_right), int(row.challenger_right)
+    )
+
+
+def _disagreement(row: Row[Any]) -> Disagreement:
+    return Disagreement(**row._asdict())

@@ -1,0 +1,151 @@
+"""The verb that measures a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from classifier.artifact import shipped_model
+from core.settings import get_settings
+from core.vocabulary import DIGITS
+from digitline.cli.data import AnyData, Json, find_data, step_progress
+from digitline.cli.lazy import Later
+from digitline.cli.screen import facts, percent, rate, screen, table
+from digitline.export import replacing
+from digitline.records import as_json
+
+if TYPE_CHECKING:
+    from classifier import predict
+    from training import dataset as datasets
+    from training import evaluate as judging
+    from training import measure as measuring
+    from training import page as pages
+else:
+    predict = Later("classifier.predict")
+    datasets = Later("training.dataset")
+    measuring = Later("training.measure")
+    pages = Later("training.page")
+
+
+def evaluate(
+    data: AnyData = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder; default: DIGITLINE_MODEL, else the shipped one.")
+    ] = None,
+    target_error: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of wrong labels to bear among the sure ones, as 0.005; default: DIGITLINE_TARGET_ERROR.",
+        ),
+    ] = None,
+    corruptions: Annotated[
+        bool, typer.Option("--corruptions", help="Measure on spoilt digits too: turned, blurred, foggy and so on.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the chance in the corruptions.")] = 3,
+    output: Annotated[Path | None, typer.Option(help="HTML page to write, with plots and the worst mistakes.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure a model on digits that it has not seen: how good, how sure, how fast; MNIST's test digits or your own.
+
+    Of MNIST's files only the test digits are read. Class folders are read whole.
+    """
+    settings = get_settings()
+    source = find_data(data)
+    digits, paths = _digits(source)
+    predictor = predict.Predictor(model or settings.model or shipped_model(), batch_size=settings.batch_size)
+    measured = measuring.measure(
+        predictor, digits, target_error=settings.target_error if target_error is None else target_error, paths=paths
+    )
+    spoilt: Mapping[str, float] = {}
+    if corruptions:
+        with step_progress("corruptions") as progress:
+            spoilt = measuring.measure_corruptions(predictor, digits, seed=seed, progress=progress)
+    if output is not None:
+        told = {"Measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "Data": _name(source)}
+        page = pages.evaluation_page(measured, digits.images, predictor.card, facts=told, corruptions=spoilt)
+        with replacing(output) as draft:
+            draft.write_text(page, encoding="utf-8")
+    if json:
+        print(as_json({**measured.as_dict(), **_spoilt_record(spoilt, seed)}))
+    else:
+        _print(predictor.card.name, measured, spoilt)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(epilog="Example: digitline evaluate --data mnist/ --corruptions --output report.html")(evaluate)
+
+
+def _digits(data: Path | None) -> tuple[datasets.Digits, list[str] | None]:
+    """Prepared digits, and their files where each has one."""
+    if data is None or not datasets.has_class_folders(data):
+        return datasets.prepare_all(datasets.load_mnist(data).test), None
+    return datasets.load_folder(data), [path for path, _ in datasets.labelled_images(data)]
+
+
+def _name(data: Path | None) -> str:
+    if data is not None and datasets.has_class_folders(data):
+        return f"class folders of {data}"
+    return "MNIST's 10,000 test digits"
+
+
+def _spoilt_record(spoilt: Mapping[str, float], seed: int) -> dict[str, object]:
+    if not spoilt:
+        return {}
+    return {"corruptions": {"mean": sum(spoilt.values()) / len(spoilt), "seed": seed, "accuracy": dict(spoilt)}}
+
+
+def _print(name: str, measured: measuring.Measurement, spoilt: Mapping[str, float]) -> None:
+    console = screen()
+    console.print(facts(_summary(name, measured)))
+    console.print()
+    _print_digits(measured.evaluation)
+    if spoilt:
+        console.print()
+        mean = sum(spoilt.values()) / len(spoilt)
+        rows = [(spoiling.replace("_", " "), percent(share)) for spoiling, share in {**spoilt, "mean": mean}.items()]
+        console.print(table(("spoilt by", "accuracy"), rows, numbers=("accuracy",)))
+
+
+def _summary(name: str, measured: measuring.Measurement) -> list[tuple[str, str]]:
+    found, fast = measured.evaluation, measured.fast
+    low, high = found.accuracy_interval
+    sure = f"{percent(measured.coverage)}, those with a confidence above {measured.confident_above:.4f}"
+    return [
+        ("model", name),
+        ("images", f"{found.images:,}"),
+        ("accuracy", f"{percent(found.accuracy)} (95 % interval {percent(low)} to {percent(high)})"),
+        ("macro precision", percent(found.macro_precision)),
+        ("macro recall", percent(found.macro_recall)),
+        ("macro F1", percent(found.macro_f1)),
+        ("calibration error", percent(found.calibration_error)),
+        ("target error", percent(measured.target_error)),
+        ("sure enough for it", sure),
+        ("wrong among those", percent(measured.risk)),
+        ("speed", rate(measured.images_per_second)),
+        ("escalated", "" if fast is None else percent(found.escalated_share)),
+        ("fast network alone", "" if fast is None else percent(fast.accuracy)),
+        ("its speed", rate(measured.fast_images_per_second)),
+    ]
+
+
+def _print_digits(evaluation: judging.Evaluation) -> None:
+    columns = ("digit", "precision", "recall", "F1", "images", *(f"as {digit}" for digit in range(DIGITS)))
+    rows = (
+        (
+            str(digit),
+            percent(score.precision),
+            percent(score.recall),
+            percent(score.f1),
+            f"{score.images:,}",
+            *(str(count) for count in evaluation.confusion_matrix[digit]),
+        )
+        for digit, score in enumerate(evaluation.per_class)
+    )
+    screen().print(table(columns, rows, numbers=columns))

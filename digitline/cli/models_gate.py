@@ -1,0 +1,128 @@
+"""The gate before production: candidate and present model read the same labelled images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import ArtifactError, DatasetError, PromotionRefused
+from core.quiet import without_native_chatter
+from core.settings import get_settings
+from core.vocabulary import DIGITS, Model
+from digitline.cli.lazy import Later
+
+if TYPE_CHECKING:
+    from classifier import predict
+    from training import dataset as datasets
+    from training import gate
+else:
+    predict = Later("classifier.predict")
+    datasets = Later("training.dataset")
+    gate = Later("training.gate")
+
+
+@dataclass(frozen=True, slots=True)
+class SetResult:
+    """How both models read one evaluation set, over all its digits."""
+
+    folder: str
+    images: int
+    production_right: int
+    candidate_right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What the gate measured."""
+
+    production: Model
+    candidate: Model
+    sets: tuple[SetResult, ...]
+    #: By set and digit.
+    checks: tuple[gate.ClassCheck, ...]
+
+    @property
+    def worse(self) -> list[gate.ClassCheck]:
+        """The digits that the candidate reads worse."""
+        return [check for check in self.checks if check.worse]
+
+    def as_dict(self) -> dict[str, object]:
+        """What was measured, as JSON takes it."""
+        return {
+            "production": {"name": self.production.name, "sha256": self.production.sha256},
+            "alpha": gate.ALPHA,
+            "sets": [
+                {
+                    "name": one.folder,
+                    "images": one.images,
+                    "production_accuracy": one.production_right / one.images,
+                    "candidate_accuracy": one.candidate_right / one.images,
+                }
+                for one in self.sets
+            ],
+            "classes": [check.as_dict() for check in self.checks],
+        }
+
+
+def sets_to_measure(candidate: Model, named: Sequence[Path] | None) -> Sequence[Path]:
+    """The evaluation sets named, else those of the settings.
+
+    Raises:
+        PromotionRefused: there is none.
+    """
+    folders = named or get_settings().evaluation_sets
+    if not folders:
+        raise PromotionRefused(
+            f"There is no evaluation set to measure {candidate.name!r} on.",
+            mend="Name one with --on DIR or in DIGITLINE_EVALUATION_SETS, or promote it with --force --reason TEXT.",
+        )
+    return folders
+
+
+def measure(production: Model, candidate: Model, folders: Sequence[Path]) -> Measurement:
+    """Let both models read every image of the evaluation sets.
+
+    Raises:
+        DatasetError: a set is missing or damaged.
+        ArtifactError: one of the models cannot be loaded.
+    """
+    sets = [(str(folder), _digits(folder)) for folder in folders]
+    present = _read(production, [digits for _, digits in sets])
+    new = _read(candidate, [digits for _, digits in sets])
+    trials = [
+        gate.Trial(name, digits.labels, before, after)
+        for (name, digits), before, after in zip(sets, present, new, strict=True)
+    ]
+    results = tuple(
+        SetResult(
+            trial.name,
+            len(trial.true),
+            int((trial.production == trial.true).sum()),
+            int((trial.candidate == trial.true).sum()),
+        )
+        for trial in trials
+    )
+    return Measurement(production, candidate, results, tuple(gate.check_classes(trials)))
+
+
+def _read(model: Model, sets: Sequence[datasets.Digits]) -> list[gate.Labels]:
+    try:
+        with without_native_chatter():
+            size = get_settings().batch_size
+            predictor = predict.Predictor(Path(model.location), batch_size=size, sha256=model.sha256)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{model.name!r} cannot be measured: {error}",
+            mend=f"{error.mend} Or promote without measuring, with --force --reason TEXT.".strip(),
+        ) from error
+    return [predictor(digits.images).labels for digits in sets]
+
+
+def _digits(folder: Path) -> datasets.Digits:
+    if not folder.is_dir():
+        raise DatasetError(f"There is no evaluation set {folder}.", mend="Name a folder that is there.")
+    if any((folder / str(digit)).is_dir() for digit in range(DIGITS)):
+        return datasets.load_folder(folder)
+    return datasets.prepare_all(datasets.load_mnist(folder).test)

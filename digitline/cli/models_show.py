@@ -1,0 +1,115 @@
+"""How the verbs about models show what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from core.ledger.promotions import Promotion
+from core.vocabulary import Model
+from digitline.cli.models_gate import Measurement
+from digitline.cli.screen import moment, percent, screen, table
+from digitline.records import as_json
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def print_models(models: Sequence[Model], history: Sequence[Promotion], json: bool) -> None:
+    """Print the models; as JSON with their cards and the history of promotions."""
+    if json:
+        cards = [{**model_record(model), "card": dict(model.card)} for model in models]
+        print(as_json({"models": cards, "promotions": [_promotion_record(one) for one in history]}))
+        return
+    columns = ("id", "name", "alias", "test accuracy", "trained", "promoted", "sha256", "folder")
+    rows = (
+        (
+            str(model.id),
+            model.name,
+            model.alias or "",
+            percent(_test_accuracy(model)),
+            str(model.card.get("created", ""))[:10],
+            moment(model.promoted_at),
+            model.sha256[:12],
+            model.location,
+        )
+        for model in models
+    )
+    screen().print(table(columns, rows, numbers=["id", "test accuracy"]))
+
+
+def show(model: Model | None, json: bool, sentence: str) -> None:
+    """Print what became of a model."""
+    if json:
+        print(as_json(None if model is None else model_record(model)))
+    else:
+        screen().print(sentence)
+
+
+def print_measurement(measured: Measurement, json: bool) -> None:
+    """Print what the gate measured; as JSON only where it refuses, for otherwise the model is what is printed."""
+    if json:
+        if measured.worse:
+            print(as_json({"promoted": False, "checks": measured.as_dict()}))
+        return
+    console = screen()
+    rows = (
+        (
+            one.folder,
+            f"{one.images:,}",
+            percent(one.production_right / one.images),
+            percent(one.candidate_right / one.images),
+        )
+        for one in measured.sets
+    )
+    columns = ("evaluation set", "images", "production", "candidate")
+    console.print(table(columns, rows, numbers=columns[1:]))
+    console.print()
+    checks = (
+        (
+            check.name,
+            str(check.digit),
+            f"{check.images:,}",
+            f"{check.gained:,}",
+            f"{check.lost:,}",
+            f"{check.p_value:.4f}",
+            "yes" if check.worse else "",
+        )
+        for check in measured.checks
+    )
+    titles = ("evaluation set", "digit", "images", "gained", "lost", "p", "worse")
+    console.print(table(titles, checks, numbers=titles[1:6]))
+    console.print()
+
+
+def model_record(model: Model) -> dict[str, object]:
+    """A model as an object."""
+    return {
+        "id": model.id,
+        "name": model.name,
+        "alias": model.alias,
+        "sha256": model.sha256,
+        "location": model.location,
+        "promoted_at": None if model.promoted_at is None else model.promoted_at.isoformat(),
+        "test_accuracy": _test_accuracy(model),
+        "challenger_share": model.challenger_share,
+    }
+
+
+def _promotion_record(promotion: Promotion) -> dict[str, object]:
+    return {
+        "model": promotion.model_id,
+        "kind": promotion.kind.value,
+        "promoted_at": promotion.promoted_at.isoformat(),
+        "promoted_by": promotion.promoted_by,
+        "reason": promotion.reason,
+        "checks": promotion.checks,
+    }
+
+
+def _test_accuracy(model: Model) -> float | None:
+    """What the card says; a card is somebody else's file, so anything may stand there."""
+    test = model.card.get("test")
+    accuracy = test.get("accuracy") if isinstance(test, dict) else None
+    return float(accuracy) if isinstance(accuracy, (int, float)) else None

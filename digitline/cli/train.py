@@ -1,0 +1,159 @@
+"""The verb that makes a model."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from classifier.artifact import Card
+from core.errors import DatasetError, RecipeError
+from core.settings import get_settings
+from core.sources import to_path
+from digitline import client
+from digitline.cli.data import Data, Json, find_data, step_progress
+from digitline.cli.lazy import Later
+from digitline.cli.screen import facts, screen
+from digitline.records import as_json
+
+if TYPE_CHECKING:
+    from training import dataset as datasets
+    from training import fit as fitting
+    from training import recipe as recipes
+    from training import train as trainer
+    from training import tune as search
+else:
+    datasets = Later("training.dataset")
+    fitting = Later("training.fit")
+    recipes = Later("training.recipe")
+    trainer = Later("training.train")
+    search = Later("training.tune")
+
+
+def train(
+    data: Data = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Model folder to write; the same command goes on with a training that was killed there. "
+            "Default: in models/ of the home, named by time."
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="TOML file, or name of a shipped recipe; default: one fast network.")
+    ] = None,
+    from_trial: Annotated[
+        str | None, typer.Option(help="FOLDER of `digitline tune`, or FOLDER:NUMBER; default number: the best.")
+    ] = None,
+    architecture: Annotated[str | None, typer.Option(help="Of the fast network; default: as in the recipe.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Times that every digit is seen; default: as in the recipe.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the fast network; default: as in the recipe, else 3.")] = None,
+    own: Annotated[
+        Path | None, typer.Option(help="Class folders 0/ to 9/ of images of your own to learn from as well.")
+    ] = None,
+    corrections: Annotated[
+        str | None, typer.Option(help="Job whose corrected images are learned from as well.")
+    ] = None,
+    own_weight: Annotated[float, typer.Option(min=0, help="How often each image of your own counts.")] = 10.0,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same bits every time on one kind of machine, at some cost.")
+    ] = False,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder to write a log for TensorBoard into.")] = None,
+    json: Json = False,
+) -> None:
+    """Train a model on MNIST's training digits and write its folder.
+
+    The test digits are looked at once, at the end, for the card. `digitline models add` makes the model known.
+    """
+    source = find_data(data)
+    chosen = _recipe(recipe, from_trial)
+    chosen = _overridden(chosen, architecture=architecture, epochs=epochs, seed=seed)
+    folder = output or _new_folder(chosen)
+    if output is None:
+        screen(stderr=True).print(f"Writing {folder}; if it is killed, go on with --output {folder}", markup=False)
+    with step_progress("training") as progress:
+        card = trainer.train(
+            source,
+            folder,
+            recipe=chosen,
+            own=_own(own, corrections),
+            own_weight=own_weight,
+            command=_command(recipe, chosen, own, corrections, own_weight),
+            run=fitting.Run(progress=progress, tensorboard=tensorboard, deterministic=deterministic),
+        )
+    _show(card, folder, json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(epilog="Example: digitline train --data mnist/ --epochs 10 --output models/mine")(train)
+
+
+def _recipe(reference: str | None, from_trial: str | None) -> recipes.ModelRecipe:
+    if reference and from_trial:
+        raise RecipeError("--recipe and --from-trial name two recipes.", mend="Leave one of them out.")
+    if from_trial:
+        folder, colon, number = from_trial.rpartition(":")
+        if colon and number.isdecimal():
+            return recipes.ModelRecipe(fast=search.recipe_of(Path(folder), int(number)))
+        return recipes.ModelRecipe(fast=search.recipe_of(Path(from_trial), None))
+    return recipes.read_recipe(reference) if reference else recipes.ModelRecipe()
+
+
+def _overridden(
+    recipe: recipes.ModelRecipe, *, architecture: str | None, epochs: int | None, seed: int | None
+) -> recipes.ModelRecipe:
+    given: dict[str, Any] = {"architecture": architecture, "epochs": epochs, "seed": seed}
+    fast = dataclasses.replace(recipe.fast, **{name: value for name, value in given.items() if value is not None})
+    careful = recipe.careful
+    if careful is not None and epochs is not None:
+        careful = dataclasses.replace(careful, epochs=epochs)
+    return dataclasses.replace(recipe, fast=fast, careful=careful)
+
+
+def _own(folder: Path | None, job: str | None) -> datasets.Digits | None:
+    """Load what the user adds to MNIST: a folder of class folders, and what was corrected in a job."""
+    found = [] if folder is None else [datasets.load_folder(folder)]
+    if job is not None:
+        handle = client.job(job)
+        corrected = [(one.path, one.new_label) for one in handle.corrections()]
+        if not corrected:
+            raise DatasetError(
+                f"Job {handle.id} has no corrected image.",
+                mend=f"Say what they show: digitline correct {handle.id} ...",
+            )
+        found.append(datasets.load_labelled(to_path(handle.record.source), corrected))
+    return datasets.joined(found) if found else None
+
+
+def _command(
+    recipe: str | None, chosen: recipes.ModelRecipe, own: Path | None, job: str | None, own_weight: float
+) -> str:
+    """The command line that makes the model again, without paths of this machine."""
+    words = ["digitline train --data DIR --output DIR"]
+    words += [f"--recipe {Path(recipe).stem}"] if recipe else []
+    words += [f"--architecture {chosen.fast.architecture} --epochs {chosen.fast.epochs} --seed {chosen.fast.seed}"]
+    words += ["--own DIR"] if own else []
+    words += [f"--corrections {job}"] if job else []
+    words += [f"--own-weight {own_weight:g}"] if own or job else []
+    return " ".join(words)
+
+
+def _new_folder(recipe: recipes.ModelRecipe) -> Path:
+    name = "cascade" if recipe.careful else recipe.fast.architecture
+    return get_settings().home_folder / "models" / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def _show(card: Card, folder: Path, json: bool) -> None:
+    if json:
+        print(as_json({"folder": str(folder), **card.as_dict()}))
+        return
+    figures = {"validation": card.validation, "test": card.test}
+    accuracies = [(f"{part} accuracy", f"{figure['accuracy']:.2%}") for part, figure in figures.items()]
+    asked = [("passed on", f"{card.test['escalated_share']:.2%}")] if card.careful else []
+    screen().print(facts([("model", card.name), *accuracies, *asked, ("folder", str(folder))]))

@@ -1,0 +1,60 @@
+"""A recipe file says how a model is trained, and what is wrong with it is said by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import RecipeError
+from training.recipe import RECIPES, read_recipe
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_recipe_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, "[fast]\nepochs = 7\n[fast.variation]\nrotation = 5.0\n"))
+    assert recipe.fast.epochs == 7
+    assert recipe.fast.variation.rotation == 5.0
+    assert recipe.fast.seed == 3
+    assert recipe.members == ()
+
+
+def test_careful_networks_differ_by_their_seeds_alone(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, "careful_seeds = [5, 6]\n[careful]\nepochs = 2\n"))
+    assert [member.seed for member in recipe.members] == [5, 6]
+    assert {member.epochs for member in recipe.members} == {2}
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_recipe_can_be_read_by_its_name(path: Path) -> None:
+    assert read_recipe(path.stem) == read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[fast]\nepoch = 7\n", "epoch"),
+        ("[fast]\nepochs = 0\n", "epochs"),
+        ("[fast]\ndropout = 1.5\n", "dropout"),
+        ("[fast]\nlearning_rate = nan\n", "learning_rate"),
+        ("[fast.variation]\ntwist = 1\n", "twist"),
+        ("[fast.variation]\ncorruptions = ['melt']\n", "melt"),
+        ("[fast]\ndistillation = 0.5\n", "repeat_after"),
+        ("[slow]\n", "slow"),
+        ("[fast\n", "no TOML"),
+    ],
+)
+def test_what_makes_no_sense_in_a_recipe_is_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(RecipeError, match=named):
+        read_recipe(written(tmp_path, text))
+
+
+def test_a_recipe_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(RecipeError, match="cannot be read") as caught:
+        read_recipe("mnist-cascade-0")
+    assert "mnist-cascade-1" in str(caught.value.mend)

@@ -1,0 +1,104 @@
+"""Make one model of trained networks: calibrate them, and set when the careful ones are asked.
+
+Everything is chosen on validation digits, which no network was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from classifier.artifact import RiskPoint
+from classifier.predict import Cascade
+from classifier.preprocess import to_network_input
+from training.batches import Teacher
+from training.calibrate import fit_temperature, risk_points
+from training.dataset import Digits
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a card says of networks that score together, and they themselves, ready to."""
+
+    temperature: float
+    careful_temperature: float
+    escalate_below: float
+    risk: tuple[RiskPoint, ...]
+    scorer: Cascade
+
+
+def assemble(networks: Sequence[keras.Model], validation: Digits, *, escalate: float) -> Parts:
+    """Calibrate networks (Guo et al. 2017) and choose the threshold of the cascade.
+
+    Args:
+        networks: the fast one, then the careful ones, if any.
+        validation: prepared digits that none was trained on.
+        escalate: largest share of them that may be passed on to the careful networks, 0 to 1.
+    """
+    said = [logits(network, validation) for network in networks]
+    temperature = fit_temperature(said[0], validation.labels)
+    careful_temperature, escalate_below = 1.0, 0.0
+    if said[1:]:
+        careful_temperature = fit_temperature(np.mean(said, axis=0), validation.labels)
+        confidences = softmax(said[0] / temperature, axis=1).max(axis=1)
+        escalate_below = threshold(confidences, escalate)
+    scorer = Cascade(
+        networks[0],
+        networks[1:],
+        temperature=temperature,
+        careful_temperature=careful_temperature,
+        escalate_below=escalate_below,
+        batch_size=_BATCH,
+    )
+    scores = scorer(validation.images)
+    risk = risk_points(scores.confidences, scores.labels == validation.labels)
+    return Parts(temperature, careful_temperature, escalate_below, risk, scorer)
+
+
+def threshold(confidences: NDArray[np.float32], share: float) -> float:
+    """Find the confidence that at most the given share of images lies below.
+
+    Args:
+        confidences: float32, (n,), 0 to 1.
+        share: 0 to 1.
+
+    Returns:
+        0 where not a single image may lie below it.
+    """
+    ranked = np.sort(confidences)
+    allowed = int(share * len(ranked))
+    if allowed == 0:
+        return 0.0
+    if allowed >= len(ranked):
+        return 1.0
+    # Half-way to the next one, so that no rounding moves an image across.
+    return (float(ranked[allowed - 1]) + float(ranked[allowed])) / 2
+
+
+def teacher_of(networks: Sequence[keras.Model], validation: Digits) -> Teacher:
+    """Join careful networks into one that a fast network can learn from (Hinton et al. 2015).
+
+    Args:
+        networks: trained, from float32 (n, 28, 28, 1) to logits (n, 10); at least one.
+        validation: prepared digits to calibrate on.
+    """
+    temperature = fit_temperature(np.mean([logits(one, validation) for one in networks], axis=0), validation.labels)
+
+    def teach(images: tf.Tensor) -> tf.Tensor:
+        said = tf.add_n([network(images, training=False) for network in networks])
+        return tf.nn.softmax(said / (len(networks) * temperature))
+
+    return teach
+
+
+def logits(model: keras.Model, digits: Digits) -> NDArray[np.float32]:
+    """Compute the logits of prepared digits, float32, (n, 10)."""
+    return np.asarray(model.predict(to_network_input(digits.images), batch_size=_BATCH, verbose=0))
