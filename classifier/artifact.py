@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -15,6 +15,8 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from core.errors import ArtifactError
 from core.vocabulary import DIGITS
 
+#: Which `classifier.preprocess` a model was trained on; stored in its card, and raised with every change of a pixel.
+PREPROCESSING_VERSION = 1
 CARD = "card.json"
 #: File of the fast network, which every model folder holds.
 FAST = "fast.keras"
@@ -26,6 +28,7 @@ MAX_BYTES = 256 << 20
 SHIPPED = "mnist-cnn-1"
 
 _MAX_CARD = 16 << 20
+_CLASSES = tuple(map(str, range(DIGITS)))
 #: No label is sure that is less likely than all the others together, whatever was seen on the validation images.
 _NEVER_SURE = 0.5
 _MEND = "Take the folder from a backup, or train the model anew with `digitline train`."
@@ -75,7 +78,7 @@ class RiskPoint:
     above: _Share
     #: Their share of all validation images.
     coverage: _Share
-    #: 95 % upper bound, one-sided, of the share of wrong labels among them (Clopper and Pearson 1934).
+    #: Upper bound of the share of wrong labels among them; those of all points hold together 19 times in 20.
     error_bound: _Share
 
 
@@ -88,7 +91,7 @@ class Card:
     name: Annotated[str, Field(min_length=1)]
     #: When training ended, ISO 8601 in UTC.
     created: str
-    #: `classifier.preprocess.PREPROCESSING_VERSION` that the digits were prepared with.
+    #: `PREPROCESSING_VERSION` that the digits were prepared with.
     preprocessing_version: int
     #: The network that sees every image.
     fast: Network
@@ -113,10 +116,12 @@ class Card:
     careful_temperature: _Temperature = 1.0
     #: Confidence of the fast network under which the careful ones are asked; 0: never.
     escalate_below: _Share = 0.0
-    #: What the places of the output stand for.
-    classes: tuple[str, ...] = field(default_factory=lambda: tuple(map(str, range(DIGITS))))
+    #: What the places of the output stand for; everything that reads scores takes it for granted.
+    classes: tuple[str, ...] = _CLASSES
 
     def __post_init__(self) -> None:
+        if self.classes != _CLASSES:
+            raise ValueError(f"classes are {', '.join(self.classes)} instead of {', '.join(_CLASSES)}, in this order")
         if self.escalate_below and not self.careful:
             raise ValueError("escalate_below asks for careful networks, and there is none")
         if len({network.file for network in self.networks}) < len(self.networks):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from classifier.artifact import MAX_BYTES, SUFFIX
+from classifier.artifact import MAX_BYTES, PREPROCESSING_VERSION, SUFFIX, Card, network_bytes
 from core.errors import ArtifactError
 
 _CONFIG = "config.json"
@@ -46,9 +47,41 @@ _ALLOWED: dict[str | None, frozenset[str]] = {
 }
 #: Sides, channels and units of a network that reads digits stay far below; a hostile one could ask for all memory.
 _LARGEST = 4096
+#: Bytes of a weight; networks are saved in single precision.
+_WEIGHT = 4
 #: Holds the number by which Keras finds an object that occurs twice; Keras takes its address in memory.
 _SHARED = "shared_object_id"
 _MEND = "Never load it elsewhere either; take the model from where it was made, or train it anew."
+
+
+def check_folder(folder: Path, card: Card) -> None:
+    """Refuse a model folder that cannot be loaded here, without Keras.
+
+    Args:
+        folder: the model folder.
+        card: its card.
+
+    Raises:
+        ArtifactError: it wants another preprocessing, or one of its files is missing, another, or more than a plain
+            network.
+    """
+    check_preprocessing(folder, card)
+    for network in card.networks:
+        check(network_bytes(folder, network), folder / network.file)
+
+
+def check_preprocessing(folder: Path, card: Card) -> None:
+    """Refuse a model that wants its images prepared in another way.
+
+    Raises:
+        ArtifactError: it does.
+    """
+    if card.preprocessing_version != PREPROCESSING_VERSION:
+        raise ArtifactError(
+            f"{folder} wants images prepared by version {card.preprocessing_version}, "
+            f"not by this one, {PREPROCESSING_VERSION}.",
+            mend="Train the model anew with `digitline train`, or use the Digitline it came with.",
+        )
 
 
 def check(content: bytes, path: Path) -> None:
@@ -60,14 +93,17 @@ def check(content: bytes, path: Path) -> None:
 
     Raises:
         ArtifactError: it is not a zip archive, holds anything but a network's three members, or one that is
-            compressed or too large; or its configuration names anything but Keras's own plain layers.
+            compressed or too large; or its configuration names anything but Keras's own plain layers, or asks for
+            more weights than the file holds.
     """
     if path.suffix != SUFFIX:
         raise ArtifactError(f"{path} is no {SUFFIX} file, and networks are read from no other kind.", mend=_MEND)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_members(archive)
-            _check_config(json.loads(archive.read(_CONFIG)))
+            config = json.loads(archive.read(_CONFIG))
+            _check_config(config)
+            _check_weights(config, archive.getinfo(_WEIGHTS).file_size)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RecursionError, ValueError) as error:
         raise ArtifactError(f"{path} is refused: {error}.", mend=_MEND) from error
 
@@ -118,6 +154,60 @@ def _check_class(value: dict[str, Any]) -> None:
     allowed = _ALLOWED.get(module, frozenset()) if isinstance(module, str | None) else frozenset()
     if name not in list(allowed) or registered not in (None, name):
         raise ValueError(f"its {_CONFIG} names {module}.{name}, which is no plain layer of Keras's")
+
+
+def _check_weights(config: object, held: int) -> None:
+    """Refuse layers whose weights would take more memory than the file has bytes for them."""
+    layers = [value for _, value in _values(config) if isinstance(value, dict) and value.get("class_name") in _COUNTED]
+    needed = _WEIGHT * sum(_COUNTED[layer["class_name"]](_Layer(layer)) for layer in layers)
+    if needed > held:
+        raise ValueError(f"its {_CONFIG} asks for {needed:,} bytes of weights, and it holds {held:,}")
+
+
+class _Layer:
+    """The numbers that say how many weights Keras makes for a layer, out of a configuration that may say anything."""
+
+    def __init__(self, layer: dict[str, Any]) -> None:
+        self._name = layer["class_name"]
+        config, build = layer.get("config"), layer.get("build_config")
+        shape = build.get("input_shape") if isinstance(build, dict) else None
+        if not isinstance(config, dict) or not isinstance(shape, list):
+            raise self._senseless("shapes")  # Keras always writes them, and makes the weights by them
+        self._config, self._shape = config, shape
+        # Weights beside the usual ones, and channels that lie elsewhere, are no plain network's.
+        if self._config.get("lora_rank") or self._config.get("data_format") not in (None, "channels_last"):
+            raise self._senseless("format")
+
+    def channels(self) -> int:
+        """What the layer gets for each place of its input; its last axis."""
+        return self._whole(self._shape[-1] if self._shape else None, "shapes")
+
+    def one(self, name: str) -> int:
+        """A number of the configuration."""
+        return self._whole(self._config.get(name), name)
+
+    def area(self, name: str) -> int:
+        """The product of the numbers of the configuration that lie under a name."""
+        sides = self._config.get(name)
+        return prod(self._whole(side, name) for side in (sides if isinstance(sides, list) else [sides] * 2))
+
+    def _whole(self, value: object, name: str) -> int:
+        if type(value) is not int or value < 1:
+            raise self._senseless(name)
+        return value
+
+    def _senseless(self, what: str) -> ValueError:
+        return ValueError(f"its {_CONFIG} describes a {self._name} whose {what} make no sense")
+
+
+#: Layers with weights of their own, and how many.
+_COUNTED: dict[str, Callable[[_Layer], int]] = {
+    "Conv2D": lambda layer: (
+        layer.area("kernel_size") * -(-layer.channels() // layer.one("groups")) * layer.one("filters")
+    ),
+    "Dense": lambda layer: layer.channels() * layer.one("units"),
+    "BatchNormalization": lambda layer: 2 * layer.channels(),
+}
 
 
 def _values(config: object) -> Iterator[tuple[str, object]]:

@@ -1,6 +1,7 @@
 """Bring any picture of one digit into the form of MNIST: 28x28, ink bright on black, centred by mass.
 
-The same steps serve training and scoring. MNIST's own digits pass unchanged.
+The same steps serve training and scoring. MNIST's own digits pass unchanged. Whoever alters a single prepared pixel
+raises `classifier.artifact.PREPROCESSING_VERSION`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,6 @@ from numpy.typing import NDArray
 
 from core.errors import ImageRejected
 from core.vocabulary import Reason
-
-#: Stored in every model's card; to be raised with every change that alters a prepared pixel.
-PREPROCESSING_VERSION = 1
 
 #: Side of a prepared image, in pixels.
 SIDE = 28

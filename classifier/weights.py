@@ -17,7 +17,7 @@ from keras import layers
 from classifier import keras_file
 from classifier.artifact import FAST, Card, Network, network_bytes, network_file, read_card, write_card
 from classifier.network import build, megaflops
-from classifier.preprocess import PREPROCESSING_VERSION, SIDE
+from classifier.preprocess import SIDE
 from core.errors import ArtifactError
 from core.vocabulary import DIGITS
 
@@ -41,12 +41,7 @@ def load_networks(folder: Path, *, sha256: str | None = None) -> tuple[list[kera
         ArtifactError: card or networks are missing, damaged, hostile, not each other's, or of another preprocessing.
     """
     card = read_card(folder, sha256=sha256)
-    if card.preprocessing_version != PREPROCESSING_VERSION:
-        raise ArtifactError(
-            f"{folder} wants images prepared by version {card.preprocessing_version}, "
-            f"not by this one, {PREPROCESSING_VERSION}.",
-            mend="Train the model anew with `digitline train`, or use the Digitline it came with.",
-        )
+    keras_file.check_preprocessing(folder, card)
     contents = [network_bytes(folder, network) for network in card.networks]
     return [
         _load(content, folder / network.file) for content, network in zip(contents, card.networks, strict=True)

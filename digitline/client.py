@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import time
@@ -25,6 +24,7 @@ from digitline.bar import image_bar
 from digitline.connection import open_line
 from digitline.pace import finished_images
 from digitline.plain import printable
+from digitline.who import user_name
 from scheduler import producer
 from scheduler.producer import Line
 
@@ -126,7 +126,7 @@ class JobHandle:
             ImageNotFound: the job has no such image, or has not come to it yet.
             ValueError: the label is no digit.
         """
-        return corrections.record(self._line.database, self.id, path, label, by=by or getpass.getuser())
+        return corrections.record(self._line.database, self.id, path, label, by=by or user_name())
 
     def corrections(self) -> list[Correction]:
         """The last word on every corrected image, in the order of the folder."""

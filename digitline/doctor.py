@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from classifier.artifact import check_files, read_card
+from classifier.artifact import read_card
+from classifier.keras_file import check_folder
 from core.database import Database
 from core.errors import DigitlineError, LineError
 from core.ledger import jobs, models
@@ -84,7 +85,7 @@ def _model(settings: Settings) -> str:
     database.check_revision()
     model = models.find(database, models.PRODUCTION)
     folder = Path(model.location)
-    check_files(folder, read_card(folder, sha256=model.sha256))
+    check_folder(folder, read_card(folder, sha256=model.sha256))
     return f"{model.name} in {folder}"
 
 

@@ -12,12 +12,14 @@ from scipy.stats import beta
 
 from classifier.artifact import RiskPoint
 
-#: How sure a bound is.
-_LEVEL = 0.95
+#: How often one of the bounds may fail.
+_ALPHA = 0.05
 #: Half width of a two-sided interval of that level, in standard deviations of a normal distribution.
 _WIDTH = 1.959964
 #: Bins that confidences are counted in.
 BINS = 15
+#: Confidences that a target error may become. A label less likely than all others together is never sure.
+GRID = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 #: Bounds that the temperature is looked for in.
 _COLDEST, _HOTTEST = 0.05, 20.0
 
@@ -93,21 +95,22 @@ def share_interval(count: int, whole: int) -> tuple[float, float]:
 
 
 def risk_points(confidences: NDArray[np.float32], correct: NDArray[np.bool_]) -> tuple[RiskPoint, ...]:
-    """Say how many labels are wrong among the sure ones, for every confidence that it changes at.
+    """Say how many labels are wrong among the sure ones, at confidences that are fixed before anything is seen.
 
-    What a model promises to be right about is taken from the upper end of the interval (Clopper and Pearson 1934), as
-    in selective classification with guaranteed risk (Geifman and El-Yaniv 2017, section 3).
+    The bounds are upper ends of intervals (Clopper and Pearson 1934), each so wide that all of them hold together 19
+    times in 20 (Bonferroni): one is chosen among them, as in selective classification with guaranteed risk (Geifman
+    and El-Yaniv 2017, section 3).
 
     Args:
         confidences: float32, (n,), 0 to 1, of images that nothing was trained on; n at least 1.
         correct: bool, (n,).
 
     Returns:
-        A point at 0 and at the confidence of every wrong label, ascending.
+        A point for each of `GRID`, ascending.
     """
     count = len(confidences)
     points = []
-    for above in sorted({0.0, *confidences[~correct].tolist()}):
+    for above in GRID:
         sure = confidences > above
         answered, wrong = int(sure.sum()), int((sure & ~correct).sum())
         points.append(RiskPoint(float(above), answered / count, _upper_bound(wrong, answered)))
@@ -115,5 +118,5 @@ def risk_points(confidences: NDArray[np.float32], correct: NDArray[np.bool_]) ->
 
 
 def _upper_bound(wrong: int, answered: int) -> float:
-    """Upper end of the one-sided 95 % interval of a share."""
-    return 1.0 if wrong >= answered else float(beta.ppf(_LEVEL, wrong + 1, answered - wrong))
+    """Upper end of the one-sided interval of a share."""
+    return 1.0 if wrong >= answered else float(beta.ppf(1 - _ALPHA / len(GRID), wrong + 1, answered - wrong))

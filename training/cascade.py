@@ -22,6 +22,8 @@ from training.calibrate import fit_temperature, risk_points
 from training.dataset import Digits
 
 _BATCH = 500
+#: Share of the validation digits, the least sure ones, that the careful networks are calibrated on.
+_UNSURE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,11 @@ def assemble(networks: Sequence[keras.Model], validation: Digits, *, escalate: f
     temperature = fit_temperature(said[0], validation.labels)
     careful_temperature, escalate_below = 1.0, 0.0
     if said[1:]:
-        careful_temperature = fit_temperature(np.mean(said, axis=0), validation.labels)
         confidences = softmax(said[0] / temperature, axis=1).max(axis=1)
         escalate_below = threshold(confidences, escalate)
+        # The careful networks see only what the fast one is least sure of; of that alone there would be too few.
+        unsure = np.argsort(confidences)[: int(max(escalate, _UNSURE) * len(confidences))]
+        careful_temperature = fit_temperature(np.mean(said, axis=0)[unsure], validation.labels[unsure])
     scorer = Cascade(
         networks[0],
         networks[1:],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ import keras
 import numpy as np
 
 from core.errors import ArtifactError
+from training.dataset import Digits
 from training.recipe import Recipe
 
 #: Values by epoch: loss, accuracy, validation_loss, validation_accuracy, seconds.
@@ -24,16 +26,17 @@ _FACTS = "facts"
 class Checkpoint:
     """One file: weights, moving averages, the optimizer's state and the history of a training."""
 
-    def __init__(self, path: Path, recipe: Recipe, *, digits: int) -> None:
+    def __init__(self, path: Path, recipe: Recipe, digits: Digits) -> None:
         """Name the file of a training.
 
         Args:
             path: where it lies, or will lie; `.npz`.
             recipe: the training's; a file of another recipe is refused.
-            digits: how many are trained on; a file of another number is refused.
+            digits: what is trained on; a file of others is refused.
         """
         self._path = path
-        self._of = {"recipe": recipe.as_dict(), "digits": digits}
+        content = hashlib.sha256(digits.images.tobytes() + digits.labels.tobytes())
+        self._of = {"recipe": recipe.as_dict(), "digits": content.hexdigest()}
 
     def save(self, model: keras.Model, history: Mapping[str, list[float]]) -> None:
         """Write the state after an epoch, replacing that of the last one in one step."""

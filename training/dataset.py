@@ -119,6 +119,12 @@ def load_dataset(data: Path | None = None) -> Dataset:
     return Dataset(parts.train, parts.validation, sha256)
 
 
+def load_test_digits(data: Path | None = None) -> Digits:
+    """Load MNIST's 10,000 test digits alone; as `load_mnist` otherwise."""
+    parts = _checked(data, ("test-images", "test-labels"))
+    return Digits(parts["test-images"], parts["test-labels"].astype(np.int64))
+
+
 def load_mnist(data: Path | None = None) -> Dataset:
     """Load MNIST.
 
@@ -128,9 +134,7 @@ def load_mnist(data: Path | None = None) -> Dataset:
     Raises:
         DatasetError: a file is missing, damaged or not MNIST's.
     """
-    parts = _from_keras() if data is None else {part: _from_folder(data, part) for part in PARTS}
-    for part, array in parts.items():
-        check(part, array)
+    parts = _checked(data, tuple(PARTS))
     return Dataset(
         train=Digits(parts["train-images"], parts["train-labels"].astype(np.int64)),
         test=Digits(parts["test-images"], parts["test-labels"].astype(np.int64)),
@@ -221,16 +225,38 @@ def load_labelled(path: Path, labelled: Sequence[tuple[str, int]]) -> Digits:
     Raises:
         DatasetError: an image cannot be read.
     """
+    digits, refused = load_readable(path, labelled)
+    if refused:
+        raise DatasetError(refused[0], mend="Mend the image or take it out of the folder.")
+    return digits
+
+
+def load_readable(path: Path, labelled: Sequence[tuple[str, int]]) -> tuple[Digits, list[str]]:
+    """Load what can be read of images whose labels are known; as `load_labelled` otherwise.
+
+    Returns:
+        The digits, and a sentence for every image that cannot be read.
+    """
+    found: list[tuple[Image, int]] = []
+    refused: list[str] = []
     with ImageFolder(path, max_bytes=_MAX_BYTES) as folder:
-        images = [_prepared(folder, relative) for relative, _ in labelled]
-    return Digits(np.stack(images), np.array([label for _, label in labelled], np.int64))
+        for relative, label in labelled:
+            try:
+                image = prepare(decode(folder.read(relative), max_pixels=_MAX_PIXELS))
+            except ImageRejected as error:
+                refused.append(f"{relative}: {error}")
+            else:
+                found.append((image, label))
+    images = np.array([image for image, _ in found], np.uint8).reshape(-1, SIDE, SIDE)
+    return Digits(images, np.array([label for _, label in found], np.int64)), refused
 
 
-def _prepared(folder: ImageFolder, relative: str) -> Image:
-    try:
-        return prepare(decode(folder.read(relative), max_pixels=_MAX_PIXELS))
-    except ImageRejected as error:
-        raise DatasetError(f"{relative}: {error}", mend="Mend the image or take it out of the folder.") from error
+def _checked(data: Path | None, names: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
+    every = _from_keras() if data is None else {name: _from_folder(data, name) for name in names}
+    parts = {name: every[name] for name in names}
+    for name, array in parts.items():
+        check(name, array)
+    return parts
 
 
 def _from_folder(data: Path, part: str) -> NDArray[np.uint8]:

@@ -131,7 +131,7 @@ def fit(
         tf.config.experimental.enable_op_determinism()
     batches = Batches(parts.train, recipe)
     model = _compiled(recipe, len(batches))
-    checkpoint = None if run.checkpoint is None else Checkpoint(run.checkpoint, recipe, digits=len(parts.train))
+    checkpoint = None if run.checkpoint is None else Checkpoint(run.checkpoint, recipe, parts.train)
     history = {} if checkpoint is None else checkpoint.restore(model)
     course = _Course(run, recipe, len(batches), history, checkpoint)
     if course.over:

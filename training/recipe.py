@@ -19,6 +19,8 @@ RECIPES = Path(__file__).parent / "recipes"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+#: What NumPy and scikit-learn take for a seed.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Progress(Protocol):
@@ -67,9 +69,9 @@ class Recipe:
     #: Digits set aside to choose by and to calibrate on.
     validation: Count = 5000
     #: Seed of that choice, the same for all networks of a model.
-    split_seed: int = 3
+    split_seed: Seed = 3
     #: Seed of the first weights, the order and the variations.
-    seed: int = 3
+    seed: Seed = 3
     #: How far digits are varied.
     variation: Variation = field(default_factory=Variation)
 
@@ -92,9 +94,13 @@ class ModelRecipe:
     fast: Recipe = field(default_factory=Recipe)
     #: One recipe, trained once for every one of `careful_seeds`; None: the fast network is alone.
     careful: Recipe | None = None
-    careful_seeds: tuple[int, ...] = (3, 4, 5)
+    careful_seeds: tuple[Seed, ...] = (3, 4, 5)
     #: Largest share of the validation digits that may be passed on to the careful networks.
     escalate: Share = 0.02
+
+    def __post_init__(self) -> None:
+        if not self.careful_seeds or len(set(self.careful_seeds)) < len(self.careful_seeds):
+            raise ValueError("careful_seeds must name at least one seed, and each once")
 
     @property
     def members(self) -> tuple[Recipe, ...]:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from classifier.artifact import CARD, Card, network_file
-from classifier.preprocess import PREPROCESSING_VERSION
+from classifier.artifact import CARD, PREPROCESSING_VERSION, Card, network_file
+from classifier.network import build
 from classifier.weights import describe, save_model
 from core.errors import ArtifactError, RecipeError
 from training.batches import Teacher
@@ -28,7 +28,7 @@ from training.recipe import ModelRecipe, Recipe
 #: Command line in the card where none is given.
 COMMAND = "digitline train --data DIR --output DIR"
 #: Folder of the unfinished training, within that of the model.
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS = ".training"
 #: At most one in so many digits is set aside.
 _PARTS = 5
 
@@ -52,7 +52,7 @@ def train(
         own: more prepared digits to learn from.
         own_weight: how often each of those counts.
         command: command line for the card, without paths of this machine.
-        run: how the training runs; its checkpoint is this function's.
+        run: how the training runs; the checkpoints are this function's own.
 
     Returns:
         The card as written; its `validation` and `test` are evaluations.
@@ -63,6 +63,9 @@ def train(
         ArtifactError: the folder holds a model already, or another training's checkpoint; or there is no such
             architecture.
     """
+    output = output.expanduser().resolve()
+    if not output.name:
+        raise ArtifactError(f"{output} cannot be a model folder.", mend="Name a folder in it.")
     if (output / CARD).exists():
         # It may be in production, where the ledger knows it by its hash.
         raise ArtifactError(f"{output} holds a model already.", mend="Name another folder, or remove this one first.")
@@ -82,6 +85,8 @@ def train_on(
 ) -> Card:
     """Train a model on any digits and write its folder; as `train` otherwise."""
     recipe, run = recipe or ModelRecipe(), run or Run()
+    for one in (recipe.fast, *recipe.members):
+        build(one.architecture)  # a name that is wrong is better told now than after hours of the other networks
     parts = _parted(dataset, recipe)
     if own is not None:
         parts = Split(mix(parts.train, own, weight=own_weight, seed=recipe.fast.split_seed), parts.validation)
@@ -132,7 +137,8 @@ def _fit_all(parts: Split, recipe: ModelRecipe, run: Run, checkpoints: Path) -> 
         def told(done: int, total: int, message: str) -> None:
             run.progress(done, total, f"{name}: {message}")
 
-        own_run = dataclasses.replace(run, checkpoint=checkpoints / f"{name}.npz", progress=told)
+        log = None if run.tensorboard is None else run.tensorboard / name
+        own_run = dataclasses.replace(run, checkpoint=checkpoints / f"{name}.npz", progress=told, tensorboard=log)
         return fit(parts, one, run=own_run, teacher=teacher)
 
     careful = [fitted(f"careful-{member.seed}", member) for member in recipe.members]

@@ -104,6 +104,8 @@ class Journey:
             pulse.beat(lease.batch.size)
             with watch.stage("shadow"):
                 shadow = ask_challenger(self.predictor, lease, seen.digits)
+            # A slow challenger must not cost the batch the lease that its rows are recorded by.
+            pulse.beat(lease.batch.size)
         with watch.stage("tally"):
             confident_above = predictor.card.confident_above(self.settings.target_error)
             return tally(lease.manifest, seen, scores, confident_above, watch.seconds), shadow

@@ -15,7 +15,7 @@ from celery.platforms import EX_FAILURE
 from celery.worker import state
 
 from core.database import Database
-from core.errors import DigitlineError, LedgerUnreachable
+from core.errors import DigitlineError, LedgerUnreachable, ModelNotFound
 from core.ledger import models
 from core.queues import get_app
 from core.quiet import without_native_chatter
@@ -87,7 +87,7 @@ def _warm_up(**_: Any) -> None:
     """Load the model in production before the first batch comes."""
     try:
         here = journey()
-        model = models.find(here.database, models.PRODUCTION)
+        model = _in_production(here.database)
         here.predictor(model.id)
         log.info("%s %s", model.name, READY)
     except LedgerUnreachable as error:
@@ -97,6 +97,13 @@ def _warm_up(**_: Any) -> None:
         log.critical("no batch can be scored here, so the worker ends: %s", error, exc_info=not _is_ours(error))
         os.kill(os.getppid(), _HOPELESS)
         raise SystemExit(1) from error
+
+
+def _in_production(database: Database) -> Model:
+    model = models.in_production(database)
+    if model is None:
+        raise ModelNotFound("No model is in production.", mend="`digitline migrate` puts the shipped one there.")
+    return model
 
 
 def _is_ours(error: Exception) -> bool:

@@ -1,4 +1,7 @@
-"""What the challenger says of a batch, beside the scores that count; what goes wrong here costs a warning, no batch."""
+"""What the challenger says of a batch, beside the scores that count; what goes wrong here costs no batch.
+
+Most of it costs a warning. What ends the whole process costs the batch its first attempt, and no other one is asked for.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,9 @@ def is_due(lease: Lease, share: float) -> bool:
         lease: of the batch.
         share: of the batches, 0 to 1, where the challenge names no other.
     """
+    # What became of the attempt before is not known: the challenger may have ended its process, or outlived its lease.
+    if lease.attempt > 1:
+        return False
     # Where the challenger was in production itself when the job began, it reads the batch anyhow.
     if lease.challenger in (None, lease.batch.model_id):
         return False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, case, insert, or_, select, text, update
 
 from core import clock, tables
 from core.database import Database
@@ -16,10 +17,22 @@ from core.vocabulary import JobState, Model
 
 PRODUCTION = "production"
 CHALLENGER = "challenger"
+#: Names that a model can only hold, and not have.
+ALIASES = (PRODUCTION, CHALLENGER)
 
 #: Who registers and promotes where nobody says.
 _NOBODY = "digitline"
 _jobs, _models = tables.jobs, tables.models
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """What a model took over from others that are gone."""
+
+    #: Whether it went into production.
+    promoted: bool
+    #: Jobs that it scores in their place.
+    jobs: int
 
 
 def register(
@@ -76,15 +89,21 @@ def get(database: Database, model_id: int) -> Model:
 
 
 def find(database: Database, reference: str) -> Model:
-    """The model of that alias or name; of several with one name, the latest registered.
+    """The model of that alias, else of that name; of several with one name, the latest registered.
 
     Raises:
         ModelNotFound: there is none.
     """
-    model = _first(database, or_(_models.c.alias == reference, _models.c.name == reference))
+    held = _models.c.alias == reference
+    model = _first(database, or_(held, _models.c.name == reference), case((held, 0), else_=1))
     if model is None:
         raise ModelNotFound(f"There is no model {reference!r}.")
     return model
+
+
+def known_as(database: Database, sha256: str) -> Model | None:
+    """The model of that identity, if it is known."""
+    return _first(database, _models.c.sha256 == sha256)
 
 
 def in_production(database: Database) -> Model | None:
@@ -112,7 +131,7 @@ def promote(
     Args:
         database: the ledger.
         model: the model.
-        over: the model it was measured against; None: whichever is in production.
+        over: the model whose place it is to take; None: that of whichever is in production.
         kind: what allowed it.
         promoted_by: who says so, for people to read.
         reason: why it was forced.
@@ -124,12 +143,13 @@ def promote(
     with database.begin() as connection:
         _one_at_a_time(database, connection)
         present = _production_id(connection)
-        if over is not None and present != over.id:
-            raise IllegalTransition(
-                f"{over.name!r} is not in production any more; {model.name!r} was measured against it.",
-                mend="Promote it again.",
-            )
+        # Before anything else: of two that promote it at once, the second one finds that all is done.
         if present != model.id:
+            if over is not None and present != over.id:
+                raise IllegalTransition(
+                    f"{over.name!r} is not in production any more, so {model.name!r} does not take its place.",
+                    mend="See with `digitline models list` what is, then decide anew.",
+                )
             _put_in_production(connection, model.id, kind, promoted_by, reason, checks)
     return get(database, model.id)
 
@@ -183,11 +203,26 @@ def end_challenge(database: Database) -> None:
         _take_alias(connection, CHALLENGER)
 
 
-def hand_over(database: Database, gone: Model, successor: Model) -> int:
-    """Let a model score the jobs of another one that are queued and never started; returns how many there were."""
-    waiting = (_jobs.c.model_id == gone.id, _jobs.c.state == JobState.QUEUED.value, _jobs.c.started_at.is_(None))
+def succeed(database: Database, gone: Collection[Model], successor: Model, *, promoted_by: str = _NOBODY) -> Succession:
+    """Let a model take over from others that are gone, in one transaction.
+
+    It goes into production where one of them is there, and scores their jobs that are queued and never started.
+
+    Args:
+        database: the ledger.
+        gone: models that can score no more.
+        successor: the model; none of them.
+        promoted_by: who says so, for people to read.
+    """
+    ids = [model.id for model in gone]
+    waiting = (_jobs.c.model_id.in_(ids), _jobs.c.state == JobState.QUEUED.value, _jobs.c.started_at.is_(None))
     with database.begin() as connection:
-        return connection.execute(update(_jobs).where(*waiting).values(model_id=successor.id)).rowcount
+        _one_at_a_time(database, connection)
+        promoted = _production_id(connection) in ids
+        if promoted:
+            _put_in_production(connection, successor.id, Kind.SUCCESSOR, promoted_by)
+        jobs = connection.execute(update(_jobs).where(*waiting).values(model_id=successor.id)).rowcount
+    return Succession(promoted, jobs)
 
 
 def _put_in_production(
@@ -213,9 +248,9 @@ def _production_id(connection: Connection) -> int | None:
     return connection.execute(select(_models.c.id).where(_models.c.alias == PRODUCTION)).scalar_one_or_none()
 
 
-def _first(database: Database, condition: Any) -> Model | None:
+def _first(database: Database, condition: Any, *order: Any) -> Model | None:
     with database.read() as connection:
-        row = connection.execute(select(_models).where(condition).order_by(_models.c.id.desc())).first()
+        row = connection.execute(select(_models).where(condition).order_by(*order, _models.c.id.desc())).first()
     return None if row is None else _model(row)
 
 

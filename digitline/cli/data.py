@@ -28,7 +28,9 @@ AnyData = Annotated[
         "default: DIGITLINE_DATA, else Keras downloads MNIST."
     ),
 ]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
+#: What NumPy and scikit-learn take for a seed.
+MOST_SEED = 2**32 - 1
+Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="The same seed gives the same result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

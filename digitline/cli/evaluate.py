@@ -12,7 +12,7 @@ import typer
 from classifier.artifact import shipped_model
 from core.settings import get_settings
 from core.vocabulary import DIGITS
-from digitline.cli.data import AnyData, Json, find_data, step_progress
+from digitline.cli.data import MOST_SEED, AnyData, Json, find_data, step_progress
 from digitline.cli.lazy import Later
 from digitline.cli.screen import facts, percent, rate, screen, table
 from digitline.export import replacing
@@ -47,7 +47,7 @@ def evaluate(
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="Measure on spoilt digits too: turned, blurred, foggy and so on.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the chance in the corruptions.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the chance in the corruptions.")] = 3,
     output: Annotated[Path | None, typer.Option(help="HTML page to write, with plots and the worst mistakes.")] = None,
     json: Json = False,
 ) -> None:
@@ -85,7 +85,7 @@ def register(app: typer.Typer) -> None:
 def _digits(data: Path | None) -> tuple[datasets.Digits, list[str] | None]:
     """Prepared digits, and their files where each has one."""
     if data is None or not datasets.has_class_folders(data):
-        return datasets.prepare_all(datasets.load_mnist(data).test), None
+        return datasets.prepare_all(datasets.load_test_digits(data)), None
     return datasets.load_folder(data), [path for path, _ in datasets.labelled_images(data)]
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from classifier.artifact import check_files, read_card
+from classifier import keras_file
+from classifier.artifact import read_card
 from core.database import Database
-from core.errors import ArtifactError, PromotionRefused
+from core.errors import PromotionRefused
 from core.ledger import models as ledger
 from core.ledger import promotions
 from core.ledger.promotions import Kind
@@ -21,6 +20,7 @@ from digitline.cli import models_compare
 from digitline.cli.models_gate import Measurement, measure, sets_to_measure
 from digitline.cli.models_show import Json, print_measurement, print_models, show
 from digitline.setup import register_folder
+from digitline.who import user_name
 
 verbs = typer.Typer(no_args_is_help=True, help="List, add, promote, roll back, challenge and compare models.")
 
@@ -41,12 +41,12 @@ def add(
 ) -> None:
     """Make a model known, after a check of its card and networks; jobs use it once it is promoted.
 
-    The folder stays where it is; every worker must see it under this path.
+    The folder stays where it is; every worker must see it under this path. A copy of a model that is known already
+    is not used while the folder it is known by still holds it.
     """
-    _refuse_drops(folder)
-    check_files(folder, read_card(folder))
-    model = register_folder(_database(), folder, registered_by=_user())
-    show(model, json, f"Model {model.id} {model.name!r} is known.")
+    _check_folder(folder)
+    model = register_folder(_database(), folder, get_settings(), registered_by=user_name())
+    show(model, json, f"Model {model.id} {model.name!r} is known, and read from {model.location}.")
 
 
 @verbs.command(epilog="Example: digitline models promote mine --on labelled-scans/")
@@ -66,7 +66,8 @@ def promote(
     """Let a model score every job submitted from now on; jobs that run keep theirs.
 
     First it is measured beside the model in production, on the same images of every evaluation set. Where it reads a
-    digit worse than chance explains (exact one-sided McNemar test), it is not promoted.
+    digit, or all digits of a set together, worse than chance explains (exact one-sided McNemar test), it is not
+    promoted; nor where a set holds too few images of a digit to tell.
     """
     if force != bool(reason.strip()):
         raise typer.BadParameter("--force and --reason TEXT need each other.", param_hint="--force")
@@ -76,14 +77,14 @@ def promote(
     if present is not None and present.id == found.id:
         show(found, json, f"Model {found.id} {found.name!r} is in production already.")
         return
-    _check_folder(found)
+    _check_known(found)
     measured = None if force or present is None else _measured(present, found, on, json)
     promoted = ledger.promote(
         database,
         found,
         over=present,
         kind=Kind.FORCED if force else Kind.FIRST if present is None else Kind.GATE,
-        promoted_by=_user(),
+        promoted_by=user_name(),
         reason=reason.strip() or None,
         checks=None if measured is None else measured.as_dict(),
     )
@@ -95,8 +96,8 @@ def rollback(json: Json = False) -> None:
     """Return to the model that was in production before the present one, without measuring it."""
     database = _database()
     present, found = ledger.in_production(database), ledger.previous(database)
-    _check_folder(found)
-    back = ledger.promote(database, found, over=present, kind=Kind.ROLLBACK, promoted_by=_user())
+    _check_known(found)
+    back = ledger.promote(database, found, over=present, kind=Kind.ROLLBACK, promoted_by=user_name())
     show(back, json, f"Model {back.id} {back.name!r} scores every job submitted from now on, as it did before.")
 
 
@@ -122,7 +123,7 @@ def challenge(
         show(None, json, "No model is the challenger.")
         return
     found = _find(database, model)
-    _check_folder(found)
+    _check_known(found)
     challenger = ledger.challenge(database, found, share)
     part = get_settings().challenger_share if share is None else share
     show(challenger, json, f"Model {challenger.id} {challenger.name!r} scores {part:.4g} of the batches in the shadow.")
@@ -140,7 +141,9 @@ def _measured(present: Model, candidate: Model, on: list[Path] | None, json: boo
     measured = measure(present, candidate, sets_to_measure(candidate, on))
     print_measurement(measured, json)
     if measured.worse:
-        digits = ", ".join(f"{check.digit} of {check.name}" for check in measured.worse)
+        digits = ", ".join(
+            f"{'all digits' if check.digit is None else check.digit} of {check.name}" for check in measured.worse
+        )
         raise PromotionRefused(
             f"{candidate.name!r} reads worse than {present.name!r}, beyond chance: {digits}.",
             mend="Promote it all the same with --force --reason TEXT, which is recorded.",
@@ -159,24 +162,12 @@ def _find(database: Database, reference: str) -> Model:
     return ledger.get(database, int(reference)) if numbered else ledger.find(database, reference)
 
 
-def _check_folder(model: Model) -> None:
-    """Refuse a folder that is not, file by file, the model that was added."""
-    folder = Path(model.location)
-    check_files(folder, read_card(folder, sha256=model.sha256))
+def _check_known(model: Model) -> None:
+    """Refuse a model whose folder is not, file by file, the one that was added."""
+    _check_folder(Path(model.location), sha256=model.sha256)
 
 
-def _refuse_drops(folder: Path) -> None:
-    """Models come from people who may decide what scores, and never from where anybody may drop files."""
-    settings = get_settings()
-    places = (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder)
-    if any(folder.resolve().is_relative_to(place.resolve()) for place in places):
-        raise ArtifactError(
-            f"{folder} lies where people drop their images.", mend="Copy it to a folder that they cannot write to."
-        )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
-        return f"user {os.getuid()}"
+def _check_folder(folder: Path, *, sha256: str | None = None) -> None:
+    """Refuse now what every worker would refuse later."""
+    card = read_card(folder, sha256=sha256)
+    keras_file.check_folder(folder, card)

@@ -29,12 +29,19 @@ def compare(
     """Show where the challenger and the model in production differ, on the images that both have scored."""
     database = Database(get_settings().database)
     database.check_revision()
-    production, challenger = ledger.find(database, ledger.PRODUCTION), _challenger(database)
+    production, challenger = _production(database), _challenger(database)
     found = shadows.compare(database, production, challenger, shown=show)
     if json:
         print(as_json(_record(production, challenger, found)))
     else:
         _print(production, challenger, found)
+
+
+def _production(database: Database) -> Model:
+    production = ledger.in_production(database)
+    if production is None:
+        raise ModelNotFound("No model is in production.", mend="`digitline models promote MODEL` puts one there.")
+    return production
 
 
 def _challenger(database: Database) -> Model:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.errors import ArtifactError, DatasetError, PromotionRefused
 from core.quiet import without_native_chatter
 from core.settings import get_settings
-from core.vocabulary import DIGITS, Model
+from core.vocabulary import Model
 from digitline.cli.lazy import Later
 
 if TYPE_CHECKING:
@@ -41,11 +41,22 @@ class Measurement:
     candidate: Model
     sets: tuple[SetResult, ...]
     #: By set and digit.
-    checks: tuple[gate.ClassCheck, ...]
+    classes: tuple[gate.Check, ...]
+    #: Of all digits together, by set.
+    together: tuple[gate.Check, ...]
 
     @property
-    def worse(self) -> list[gate.ClassCheck]:
-        """The digits that the candidate reads worse."""
+    def checks(self) -> list[gate.Check]:
+        """All checks: by set, its digits and then all of them together."""
+        return [
+            check
+            for whole in self.together
+            for check in (*(one for one in self.classes if one.name == whole.name), whole)
+        ]
+
+    @property
+    def worse(self) -> list[gate.Check]:
+        """What the candidate reads worse."""
         return [check for check in self.checks if check.worse]
 
     def as_dict(self) -> dict[str, object]:
@@ -62,12 +73,13 @@ class Measurement:
                 }
                 for one in self.sets
             ],
-            "classes": [check.as_dict() for check in self.checks],
+            "classes": [check.as_dict() for check in self.classes],
+            "together": [check.as_dict() for check in self.together],
         }
 
 
 def sets_to_measure(candidate: Model, named: Sequence[Path] | None) -> Sequence[Path]:
-    """The evaluation sets named, else those of the settings.
+    """The evaluation sets named, else those of the settings, each once: measured twice, a set would prove no more.
 
     Raises:
         PromotionRefused: there is none.
@@ -78,7 +90,10 @@ def sets_to_measure(candidate: Model, named: Sequence[Path] | None) -> Sequence[
             f"There is no evaluation set to measure {candidate.name!r} on.",
             mend="Name one with --on DIR or in DIGITLINE_EVALUATION_SETS, or promote it with --force --reason TEXT.",
         )
-    return folders
+    once: dict[Path, Path] = {}
+    for folder in folders:
+        once.setdefault(folder.resolve(), folder)
+    return list(once.values())
 
 
 def measure(production: Model, candidate: Model, folders: Sequence[Path]) -> Measurement:
@@ -86,9 +101,11 @@ def measure(production: Model, candidate: Model, folders: Sequence[Path]) -> Mea
 
     Raises:
         DatasetError: a set is missing or damaged.
+        PromotionRefused: the sets hold too few images of a digit to show whether it is read worse.
         ArtifactError: one of the models cannot be loaded.
     """
     sets = [(str(folder), _digits(folder)) for folder in folders]
+    _refuse_shortage(candidate, sets)
     present = _read(production, [digits for _, digits in sets])
     new = _read(candidate, [digits for _, digits in sets])
     trials = [
@@ -104,7 +121,23 @@ def measure(production: Model, candidate: Model, folders: Sequence[Path]) -> Mea
         )
         for trial in trials
     )
-    return Measurement(production, candidate, results, tuple(gate.check_classes(trials)))
+    classes, together = gate.check_classes(trials), gate.check_sets(trials)
+    return Measurement(production, candidate, results, tuple(classes), tuple(together))
+
+
+def _refuse_shortage(candidate: Model, sets: Sequence[tuple[str, datasets.Digits]]) -> None:
+    """Refuse before anything is read what could never be refused after it."""
+    short = gate.shortages([(name, digits.labels) for name, digits in sets])
+    if short:
+        held = ", ".join(
+            f"no image of {one.digit}" if one.name is None else f"{one.images} of {one.digit} in {one.name}"
+            for one in short
+        )
+        raise PromotionRefused(
+            f"The evaluation sets hold too few images to show that {candidate.name!r} reads no digit worse: {held}.",
+            mend=f"Name sets with at least {short[0].needed} images of each digit, or promote it with "
+            "--force --reason TEXT.",
+        )
 
 
 def _read(model: Model, sets: Sequence[datasets.Digits]) -> list[gate.Labels]:
@@ -123,6 +156,6 @@ def _read(model: Model, sets: Sequence[datasets.Digits]) -> list[gate.Labels]:
 def _digits(folder: Path) -> datasets.Digits:
     if not folder.is_dir():
         raise DatasetError(f"There is no evaluation set {folder}.", mend="Name a folder that is there.")
-    if any((folder / str(digit)).is_dir() for digit in range(DIGITS)):
+    if datasets.has_class_folders(folder):
         return datasets.load_folder(folder)
     return datasets.prepare_all(datasets.load_mnist(folder).test)

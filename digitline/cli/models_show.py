@@ -69,7 +69,7 @@ def print_measurement(measured: Measurement, json: bool) -> None:
     checks = (
         (
             check.name,
-            str(check.digit),
+            "all" if check.digit is None else str(check.digit),
             f"{check.images:,}",
             f"{check.gained:,}",
             f"{check.lost:,}",

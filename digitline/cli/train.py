@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from core.errors import DatasetError, RecipeError
 from core.settings import get_settings
 from core.sources import to_path
 from digitline import client
-from digitline.cli.data import Data, Json, find_data, step_progress
+from digitline.cli.data import MOST_SEED, AnyData, Json, find_data, step_progress, writable_folder
 from digitline.cli.lazy import Later
 from digitline.cli.screen import facts, screen
 from digitline.records import as_json
@@ -34,7 +35,7 @@ else:
 
 
 def train(
-    data: Data = None,
+    data: AnyData = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -52,14 +53,18 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Times that every digit is seen; default: as in the recipe.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the fast network; default: as in the recipe, else 3.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=MOST_SEED, help="Of the fast network; default: as in the recipe, else 3.")
+    ] = None,
     own: Annotated[
         Path | None, typer.Option(help="Class folders 0/ to 9/ of images of your own to learn from as well.")
     ] = None,
     corrections: Annotated[
         str | None, typer.Option(help="Job whose corrected images are learned from as well.")
     ] = None,
-    own_weight: Annotated[float, typer.Option(min=0, help="How often each image of your own counts.")] = 10.0,
+    own_weight: Annotated[
+        float, typer.Option(min=0, max=10_000, help="How often each image of your own counts.")
+    ] = 10.0,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same bits every time on one kind of machine, at some cost.")
     ] = False,
@@ -73,7 +78,8 @@ def train(
     source = find_data(data)
     chosen = _recipe(recipe, from_trial)
     chosen = _overridden(chosen, architecture=architecture, epochs=epochs, seed=seed)
-    folder = output or _new_folder(chosen)
+    folder = writable_folder(output or _new_folder(chosen), "--output")
+    log = None if tensorboard is None else writable_folder(tensorboard, "--tensorboard")
     if output is None:
         screen(stderr=True).print(f"Writing {folder}; if it is killed, go on with --output {folder}", markup=False)
     with step_progress("training") as progress:
@@ -83,8 +89,18 @@ def train(
             recipe=chosen,
             own=_own(own, corrections),
             own_weight=own_weight,
-            command=_command(recipe, chosen, own, corrections, own_weight),
-            run=fitting.Run(progress=progress, tensorboard=tensorboard, deterministic=deterministic),
+            command=_command(
+                recipe=recipe and Path(recipe).stem,
+                from_trial=from_trial and "DIR{1}{2}".format(*_trial(from_trial)),
+                architecture=architecture,
+                epochs=epochs,
+                seed=seed,
+                own="DIR" if own else None,
+                corrections=corrections,
+                own_weight=own_weight if own or corrections else None,
+                deterministic=deterministic or None,
+            ),
+            run=fitting.Run(progress=progress, tensorboard=log, deterministic=deterministic),
         )
     _show(card, folder, json)
 
@@ -98,11 +114,15 @@ def _recipe(reference: str | None, from_trial: str | None) -> recipes.ModelRecip
     if reference and from_trial:
         raise RecipeError("--recipe and --from-trial name two recipes.", mend="Leave one of them out.")
     if from_trial:
-        folder, colon, number = from_trial.rpartition(":")
-        if colon and number.isdecimal():
-            return recipes.ModelRecipe(fast=search.recipe_of(Path(folder), int(number)))
-        return recipes.ModelRecipe(fast=search.recipe_of(Path(from_trial), None))
+        folder, _, number = _trial(from_trial)
+        return recipes.ModelRecipe(fast=search.recipe_of(Path(folder), int(number) if number else None))
     return recipes.read_recipe(reference) if reference else recipes.ModelRecipe()
+
+
+def _trial(reference: str) -> tuple[str, str, str]:
+    """Part FOLDER:NUMBER into folder, colon and number, the last two empty where there is no number."""
+    folder, colon, number = reference.rpartition(":")
+    return (folder, colon, number) if colon and number.isdecimal() else (reference, "", "")
 
 
 def _overridden(
@@ -127,21 +147,21 @@ def _own(folder: Path | None, job: str | None) -> datasets.Digits | None:
                 f"Job {handle.id} has no corrected image.",
                 mend=f"Say what they show: digitline correct {handle.id} ...",
             )
-        found.append(datasets.load_labelled(to_path(handle.record.source), corrected))
+        digits, refused = datasets.load_readable(to_path(handle.record.source), corrected)
+        for sentence in refused:
+            screen(stderr=True).print(f"Left out: {sentence}")
+        found.append(digits)
     return datasets.joined(found) if found else None
 
 
-def _command(
-    recipe: str | None, chosen: recipes.ModelRecipe, own: Path | None, job: str | None, own_weight: float
-) -> str:
-    """The command line that makes the model again, without paths of this machine."""
-    words = ["digitline train --data DIR --output DIR"]
-    words += [f"--recipe {Path(recipe).stem}"] if recipe else []
-    words += [f"--architecture {chosen.fast.architecture} --epochs {chosen.fast.epochs} --seed {chosen.fast.seed}"]
-    words += ["--own DIR"] if own else []
-    words += [f"--corrections {job}"] if job else []
-    words += [f"--own-weight {own_weight:g}"] if own or job else []
-    return " ".join(words)
+def _command(**given: str | float | None) -> str:
+    """The command line that makes the model again, of the options that were given, without paths of this machine."""
+    words = ["digitline", "train", "--data", "DIR", "--output", "DIR"]
+    for name, value in given.items():
+        if value is not None:
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if value is True else [f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join(words)
 
 
 def _new_folder(recipe: recipes.ModelRecipe) -> Path:

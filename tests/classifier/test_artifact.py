@@ -17,6 +17,7 @@ import pytest
 from classifier.artifact import (
     CARD,
     FAST,
+    PREPROCESSING_VERSION,
     Card,
     Network,
     RiskPoint,
@@ -26,7 +27,6 @@ from classifier.artifact import (
     shipped_model,
     write_card,
 )
-from classifier.preprocess import PREPROCESSING_VERSION
 from core.errors import ArtifactError
 from tests.classifier.spoilt import altered
 
@@ -64,9 +64,8 @@ def test_the_shipped_risk_is_that_of_the_validation_images() -> None:
     card = read_card(shipped_model())
     matrix = np.array(card.validation["confusion_matrix"])
     wrong = int(matrix.sum() - matrix.trace())
-    assert card.risk[0].above == 0
-    assert card.risk[0].coverage == 1
-    assert len(card.risk) <= wrong + 1
+    assert card.risk[0].above == 0.5
+    assert card.risk[0].coverage > 0.99
     assert card.risk[0].error_bound > wrong / matrix.sum()
     coverages = [point.coverage for point in card.risk]
     assert coverages == sorted(coverages, reverse=True)
@@ -180,6 +179,8 @@ def test_a_card_that_leads_out_of_its_folder_is_refused(folder: Path, file: str)
         ({"careful_temperature": -1}, "careful_temperature"),
         ({"escalate_below": 1.5}, "escalate_below"),
         ({"careful": [], "escalate_below": 0.5}, "escalate_below asks for careful networks"),
+        ({"classes": list("1023456789")}, "classes are 1, 0, 2"),
+        ({"classes": list("012345678")}, "classes are 0, 1, 2"),
         ({"surprise": 1}, "surprise"),
         ({"weights_sha256": "0" * 64}, "weights_sha256"),
         ({"risk": [{"above": 0, "coverage": 2, "error_bound": 0}]}, "risk.0.coverage"),

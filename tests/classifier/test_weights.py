@@ -12,10 +12,18 @@ import numpy as np
 import pytest
 from keras import layers
 
-from classifier.artifact import CARD, FAST, Card, model_sha256, read_card, shipped_model, write_card
+from classifier.artifact import (
+    CARD,
+    FAST,
+    PREPROCESSING_VERSION,
+    Card,
+    model_sha256,
+    read_card,
+    shipped_model,
+    write_card,
+)
 from classifier.network import ARCHITECTURES, build, megaflops
 from classifier.predict import Predictor
-from classifier.preprocess import PREPROCESSING_VERSION
 from classifier.weights import describe, load_networks, save_model, save_network
 from core.errors import ArtifactError
 from tests.classifier.spoilt import altered, members, packed, planted, with_config
@@ -216,14 +224,18 @@ def test_a_folder_with_another_card_than_the_registry_knows_is_refused(folder: P
 def test_weights_of_another_architecture_are_refused(folder: Path, tmp_path: Path) -> None:
     save_network(tmp_path / "other.keras", build("cnn-xs"))
     ours, others = members((folder / FAST).read_bytes()), members((tmp_path / "other.keras").read_bytes())
-    planted(folder, packed(ours | {"model.weights.h5": others["model.weights.h5"]}))
+    planted(folder, packed(others | {"model.weights.h5": ours["model.weights.h5"]}))
     with pytest.raises(ArtifactError, match="does not hold a network"):
+        load_networks(folder)
+    planted(folder, packed(ours | {"model.weights.h5": others["model.weights.h5"]}))
+    with pytest.raises(ArtifactError, match="bytes of weights, and it holds"):
         load_networks(folder)
 
 
 @pytest.mark.parametrize("weights", [b"", b"cos\nsystem\n(S'touch canary'\ntR.", b"\x89HDF\r\n\x1a\n" + bytes(100)])
 def test_what_is_no_weights_is_refused(folder: Path, weights: bytes) -> None:
-    planted(folder, packed(members((folder / FAST).read_bytes()) | {"model.weights.h5": weights}))
+    padded = weights.ljust(1 << 20, b"\0")  # as many bytes as the network needs
+    planted(folder, packed(members((folder / FAST).read_bytes()) | {"model.weights.h5": padded}))
     with pytest.raises(ArtifactError, match="does not hold a network"):
         load_networks(folder)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from core.database import Database
 from core.errors import IllegalTransition, ModelNotFound
 from core.ledger import jobs, models, promotions
+from core.ledger.models import Succession
 from core.ledger.promotions import Kind
 from core.vocabulary import Model
 from tests.core.examples import create_job, digest, new_job, register_model, score
@@ -102,10 +105,35 @@ def test_a_rollback_after_a_rollback_goes_further_back_and_not_forth_again(datab
 def test_a_model_measured_against_one_that_is_gone_from_production_is_not_promoted(database: Database) -> None:
     first, second, third = (register_model(database, name) for name in ("first", "second", "third"))
     models.promote(database, second)
-    with pytest.raises(IllegalTransition, match="'first' is not in production any more") as caught:
+    with pytest.raises(IllegalTransition, match="'first' is not in production any more, so 'third' does not") as caught:
         models.promote(database, third, over=first)
-    assert caught.value.mend == "Promote it again."
+    assert "digitline models list" in caught.value.mend
+    assert "measured" not in str(caught.value)
     assert models.find(database, "production").id == second.id
+
+
+def test_of_two_that_promote_one_model_in_place_of_another_the_second_finds_it_done(database: Database) -> None:
+    first, second = register_model(database, "first"), register_model(database, "second")
+    assert models.promote(database, second, over=first).alias == "production"
+    assert models.promote(database, second, over=first).alias == "production"
+    assert len(promotions.history(database)) == 2
+
+
+@pytest.mark.parametrize("alias", models.ALIASES)
+def test_a_model_that_has_the_name_of_an_alias_is_not_taken_for_the_one_that_holds_it(
+    database: Database, alias: str
+) -> None:
+    register_model(database, "first")
+    models.challenge(database, register_model(database, "second"))
+    misnamed = register_model(database, alias)
+    assert models.find(database, alias).alias == alias
+    assert models.find(database, alias).id != misnamed.id
+
+
+def test_a_model_is_known_by_its_hash(database: Database) -> None:
+    first = register_model(database, "first")
+    assert models.known_as(database, first.sha256) == first
+    assert models.known_as(database, digest("another")) is None
 
 
 def test_one_model_at_a_time_is_the_challenger(database: Database) -> None:
@@ -140,9 +168,32 @@ def test_only_jobs_that_never_started_are_handed_over_to_a_successor(database: D
     score(database, started)
     waiting = jobs.create(database, new_job(name="waiting"))
     gone, successor = models.find(database, "production"), register_model(database, "successor")
-    assert models.hand_over(database, gone, successor) == 1
+    assert models.succeed(database, [gone], successor) == Succession(promoted=True, jobs=1)
     assert jobs.get(database, waiting.id).model == "successor"
     assert jobs.get(database, started.id).model == gone.name
+    assert models.find(database, "production").id == successor.id
+    assert promotions.history(database)[-1].kind is Kind.SUCCESSOR
+    assert models.succeed(database, [gone], successor) == Succession(promoted=False, jobs=0)
+
+
+def test_a_succession_is_whole_or_not_at_all(database: Database) -> None:
+    waiting = create_job(database)
+    gone, successor = models.find(database, "production"), register_model(database, "successor")
+    nowhere = dataclasses.replace(successor, id=successor.id + 1)
+    with pytest.raises(IntegrityError):
+        models.succeed(database, [gone], nowhere)
+    assert models.find(database, "production").id == gone.id
+    assert jobs.get(database, waiting.id).model == gone.name
+
+
+def test_a_successor_does_not_take_production_from_a_model_that_is_there(database: Database) -> None:
+    waiting = create_job(database)
+    gone, own = models.find(database, "production"), register_model(database, "own")
+    models.promote(database, own)
+    successor = register_model(database, "successor")
+    assert models.succeed(database, [gone], successor) == Succession(promoted=False, jobs=1)
+    assert models.find(database, "production").id == own.id
+    assert jobs.get(database, waiting.id).model == "successor"
 
 
 def test_without_a_model_before_there_is_none_to_go_back_to(database: Database) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from classifier.artifact import Card, Network, RiskPoint
+from classifier.artifact import PREPROCESSING_VERSION, Card, Network, RiskPoint
 from classifier.network import build
-from classifier.preprocess import PREPROCESSING_VERSION
 from classifier.weights import describe, save_model
 from core.database import Database
 from core.settings import Settings, get_settings

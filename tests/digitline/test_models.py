@@ -18,6 +18,7 @@ from core.ledger.promotions import Kind
 from core.ledger.shadows import Shadow
 from core.settings import Settings, get_settings
 from digitline.setup import register_folder
+from tests.classifier.spoilt import altered, planted, with_config, with_layer
 from tests.core.examples import create_job, outcome, register_model, take
 from tests.digitline.conftest import Digitline
 from tests.digits import digit_folder
@@ -38,7 +39,7 @@ def labelled(tmp_path: Path) -> Path:
 @pytest.fixture
 def shipped(ledger: Database) -> str:
     """The shipped model, in production; its name."""
-    model = register_folder(ledger, shipped_model())
+    model = register_folder(ledger, shipped_model(), get_settings())
     assert model.alias == models.PRODUCTION
     return model.name
 
@@ -46,7 +47,7 @@ def shipped(ledger: Database) -> str:
 @pytest.fixture
 def untrained(ledger: Database, make_model: MakeModel) -> str:
     """A model that has learnt nothing; its name."""
-    return register_folder(ledger, make_model(4)).name
+    return register_folder(ledger, make_model(4), get_settings()).name
 
 
 def in_production(ledger: Database) -> str:
@@ -104,8 +105,10 @@ def test_a_model_that_reads_worse_is_refused_with_a_table_of_the_digits(
     assert lines[0].split() == ["evaluation", "set", "images", "production", "candidate"]
     assert lines[1].split()[:2] == [str(labelled), "300"]
     digits = [line.split() for line in lines if line.startswith(str(labelled))][1:]
-    assert [cells[1] for cells in digits] == [str(digit) for digit in range(10)]
-    assert [cells[-1] for cells in digits].count("yes") >= 8
+    assert [cells[1] for cells in digits] == [*map(str, range(10)), "all"]
+    assert [cells[-1] for cells in digits[:10]].count("yes") >= 8
+    assert digits[10][-1] == "yes"
+    assert f"all digits of {labelled}" in ended.err
     assert in_production(ledger) == shipped
     assert len(promotions.history(ledger)) == 1
 
@@ -123,6 +126,8 @@ def test_a_refusal_as_json_says_what_was_measured(
     assert measured["candidate_accuracy"] < 0.5
     assert sum(one["images"] for one in refusal["checks"]["classes"]) == measured["images"] == 300
     assert any(one["worse"] for one in refusal["checks"]["classes"])
+    (together,) = refusal["checks"]["together"]
+    assert (together["digit"], together["images"], together["worse"]) == (None, 300, True)
 
 
 def test_a_model_that_reads_better_is_promoted_on_the_sets_of_the_settings(
@@ -248,12 +253,12 @@ def test_compare_shows_where_the_challenger_and_the_model_in_production_differ(
     digitline: Digitline, ledger: Database
 ) -> None:
     job = create_job(ledger, [4], labelled=True)
-    challenger = models.challenge(ledger, register_model(ledger, "challenger"))
+    challenger = models.challenge(ledger, register_model(ledger, "the other one"))
     lease = take(ledger, batches.of_job(ledger, job.id)[0])
     shadow = Shadow(challenger.id, [0, 1, 2, 8], [0.9, 0.9, 0.9, 0.6])
     batches.finish(ledger, lease, outcome(lease, labels=[0, 7, 2, 3]), shadow)
     shown = json.loads(digitline("models", "compare", "--json").out)
-    assert (shown["production"]["name"], shown["challenger"]["name"]) == ("small", "challenger")
+    assert (shown["production"]["name"], shown["challenger"]["name"]) == ("small", "the other one")
     assert (shown["images"], shown["alike"], shown["agreement"]) == (4, 2, 0.5)
     assert (shown["labelled"], shown["production_right"], shown["challenger_right"]) == (4, 3, 3)
     assert shown["differences"][1] == {
@@ -286,3 +291,79 @@ def test_a_copy_of_the_model_in_production_passes_the_gate(
     assert in_production(ledger) == shipped
     assert digitline("models", "promote", "copy", "--on", str(labelled)).code == 0
     assert in_production(ledger) == "copy"
+
+
+def test_a_set_that_could_refuse_no_model_is_named_with_what_it_needs(
+    digitline: Digitline, ledger: Database, shipped: str, untrained: str, tmp_path: Path
+) -> None:
+    few = digit_folder(tmp_path / "few", 40)
+    ended = digitline("models", "promote", untrained, "--on", str(few))
+    assert ended.code == 1
+    assert f"too few images to show that '{untrained}' reads no digit worse: " in ended.err
+    fives = len(list((few / "5").iterdir()))
+    assert f"{fives} of 5 in {few}" in ended.err
+    assert "at least 9 images of each digit" in ended.err
+    assert "--force --reason TEXT" in ended.err
+    assert in_production(ledger) == shipped
+
+
+@pytest.mark.usefixtures("shipped")
+def test_digits_that_no_set_holds_are_named(digitline: Digitline, untrained: str, labelled: Path) -> None:
+    shutil.rmtree(labelled / "7")
+    ended = digitline("models", "promote", untrained, "--on", str(labelled))
+    assert (ended.code, "reads no digit worse: no image of 7." in ended.err) == (1, True)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_set_that_is_named_twice_is_measured_once(
+    digitline: Digitline, untrained: str, labelled: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(labelled)
+    named = [option for one in (labelled, tmp_path / "link", f"{labelled}/") for option in ("--on", str(one))]
+    refusal = json.loads(digitline("models", "promote", untrained, *named, "--json").out)
+    assert [one["name"] for one in refusal["checks"]["sets"]] == [str(labelled)]
+    assert len(refusal["checks"]["classes"]) == 10
+
+
+def test_a_model_that_this_version_cannot_load_is_not_added(
+    digitline: Digitline, make_model: MakeModel, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(make_model(4), tmp_path / "another")
+    altered(folder, preprocessing_version=99)
+    ended = digitline("models", "add", str(folder))
+    assert (ended.code, "wants images prepared by version 99" in ended.err) == (1, True)
+    hostile = shutil.copytree(make_model(4), tmp_path / "hostile")
+    planted(hostile, with_config((hostile / "fast.keras").read_bytes(), with_layer(_LAMBDA)))
+    ended = digitline("models", "add", str(hostile))
+    assert (ended.code, "keras.layers.Lambda, which is no plain layer" in ended.err) == (1, True)
+    assert json.loads(digitline("models", "list", "--json").out)["models"] == []
+
+
+def test_a_model_that_this_version_cannot_load_is_not_promoted_challenged_or_rolled_back_to(
+    digitline: Digitline, ledger: Database, shipped: str, make_model: MakeModel, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(make_model(4), tmp_path / "another")
+    altered(folder, preprocessing_version=99)
+    other = register_folder(ledger, folder, get_settings())
+    present = models.find(ledger, models.PRODUCTION)
+    commands: list[tuple[str, ...]] = [("promote", "model-4", *_FORCED), ("challenge", "model-4")]
+    for command in commands:
+        ended = digitline("models", *command)
+        assert (ended.code, "wants images prepared by version 99" in ended.err) == (1, True)
+    models.promote(ledger, other)
+    models.promote(ledger, present)
+    ended = digitline("models", "rollback")
+    assert (ended.code, "wants images prepared by version 99" in ended.err) == (1, True)
+    assert in_production(ledger) == shipped
+
+
+def test_adding_a_copy_says_which_folder_is_used(
+    digitline: Digitline, ledger: Database, model_folder: Path, tmp_path: Path
+) -> None:
+    assert f"read from {model_folder}." in digitline("models", "add", str(model_folder)).out
+    copy = shutil.copytree(model_folder, tmp_path / "copy")
+    assert f"read from {model_folder}." in digitline("models", "add", str(copy)).out
+    assert models.find(ledger, models.PRODUCTION).location == str(model_folder)
+
+
+_LAMBDA = {"module": "keras.layers", "class_name": "Lambda", "config": {}}

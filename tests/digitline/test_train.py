@@ -52,14 +52,12 @@ def test_a_model_is_trained_by_a_recipe_and_its_card_tells_how_to_do_it_again(
     assert json.loads(ended.out)["name"] == card.name == "mine"
     assert card.fast.recipe["seed"] == 5
     assert card.fast.recipe["epochs"] == 1
-    assert card.command == (
-        "digitline train --data DIR --output DIR --recipe quick --architecture cnn-xs --epochs 1 --seed 5"
-    )
+    assert card.command == ("digitline train --data DIR --output DIR --recipe quick --epochs 1 --seed 5")
 
 
 @pytest.mark.timeout(300)
 def test_a_killed_training_goes_on_when_the_same_command_is_given_again(home: Settings, tmp_path: Path) -> None:
-    kept = tmp_path / "mine" / "checkpoints" / "fast.npz"
+    kept = tmp_path / "mine" / ".training" / "fast.npz"
     with running(home, *QUICK, "--epochs", "60", log=tmp_path / "first.log") as training:
         wait_until(kept.exists, "an epoch is over", PATIENCE)
         training.kill()
@@ -86,6 +84,35 @@ def test_a_deterministic_training_makes_the_same_bytes_every_time(home: Settings
     assert (tmp_path / "one" / "fast.keras").read_bytes() == (tmp_path / "other" / "fast.keras").read_bytes()
 
 
+def test_a_model_folder_that_has_no_name_of_its_own_gets_that_of_the_folder_it_is(
+    digitline: Digitline, tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "mine.txt").write_text("a user's own")
+    ended = digitline("train", "--data", "digits", "--recipe", "quick.toml", "--epochs", "1", "--output", ".")
+    assert ended.code == 0, ended.err
+    assert read_card(tmp_path).name == tmp_path.name
+    assert (tmp_path / "checkpoints" / "mine.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--seed", "-1"), "--seed"),
+        (("--output", "quick.toml/model"), "--output"),
+        (("--tensorboard", "quick.toml/log"), "--tensorboard"),
+        (("--architecture", "nonsense"), "nonsense"),
+        (("--recipe", "missing.toml"), "missing.toml"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_trained(
+    digitline: Digitline, options: tuple[str, ...], named: str
+) -> None:
+    ended = digitline(*QUICK, *options)
+    assert ended.code in (1, 2)
+    assert named in ended.err
+
+
 def test_a_recipe_and_a_trial_are_not_taken_together(digitline: Digitline) -> None:
     ended = digitline(*QUICK, "--from-trial", "tuning:3")
     assert ended.code == 1
@@ -110,6 +137,19 @@ def test_images_that_a_person_corrected_are_learned_from(digitline: Digitline, j
     ended = digitline(*QUICK, "--epochs", "1", "--corrections", "scans", "--own-weight", "3")
     assert ended.code == 0, ended.err
     assert read_card(tmp_path / "mine").command.endswith("--corrections scans --own-weight 3")
+
+
+def test_a_corrected_image_that_cannot_be_read_any_more_is_left_out_by_name(
+    digitline: Digitline, job: Job, data: Path
+) -> None:
+    gone, there = (result.path for result in list(client.job(job.id).results())[:2])
+    for path in (gone, there):
+        digitline("correct", str(job.id), path, "4")
+    (data / gone).unlink()
+    ended = digitline("train", "--data", "digits", *QUICK[3:], "--epochs", "1", "--corrections", str(job.id))
+    assert ended.code == 0, ended.err
+    assert gone in ended.err
+    assert there not in ended.err
 
 
 def test_corrections_of_a_job_that_has_none_are_missed_by_name(digitline: Digitline, job: Job) -> None:

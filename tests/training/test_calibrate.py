@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
-from training.calibrate import calibration_error, fit_temperature, reliability, risk_points, share_interval
+from training.calibrate import GRID, calibration_error, fit_temperature, reliability, risk_points, share_interval
 
 
 def test_the_calibration_error_is_the_mean_distance_by_hand() -> None:
@@ -50,14 +51,29 @@ def test_intervals_are_those_of_the_tables() -> None:
     assert high <= 1
 
 
-def test_risk_changes_at_every_wrong_label() -> None:
-    confidences = np.array([0.5, 0.6, 0.7, 0.8, 0.9], np.float32)
+def test_the_bound_of_the_risk_leaves_room_for_every_confidence_that_was_looked_at() -> None:
+    confidences = np.array([0.5, 0.55, 0.75, 0.85, 0.9], np.float32)
     points = risk_points(confidences, np.array([True, False, True, True, True]))
-    assert [point.above for point in points] == pytest.approx([0, 0.6])
-    assert [point.coverage for point in points] == [1, 0.6]
-    # Clopper and Pearson: 1 of 5, and the rule of three for none of 3.
-    assert points[0].error_bound == pytest.approx(0.6574, abs=1e-4)
-    assert points[1].error_bound == pytest.approx(1 - 0.05 ** (1 / 3))
+    assert [point.above for point in points] == list(GRID)
+    assert [point.coverage for point in points[:3]] == [0.8, 0.6, 0.6]
+    # Clopper and Pearson, none wrong of 3: the share that would leave none so seldom.
+    assert points[1].error_bound == pytest.approx(1 - (0.05 / len(GRID)) ** (1 / 3))
+    # And 1 wrong of 4: it is exceeded with the same small chance.
+    assert binom.cdf(1, 4, points[0].error_bound) == pytest.approx(0.05 / len(GRID))
+
+
+def test_a_promised_target_is_broken_seldom_whatever_threshold_is_chosen() -> None:
+    rng = np.random.default_rng(3)
+    broken = 0
+    for _ in range(200):
+        confidences = rng.beta(8, 0.3, 2000).astype(np.float32)
+        correct = rng.random(2000) > 0.2 * (1 - confidences)
+        passing = [point.above for point in risk_points(confidences, correct) if point.error_bound <= 0.01]
+        if passing:
+            # What the threshold brings on images without end.
+            endless = rng.beta(8, 0.3, 50_000)
+            broken += float((0.2 * (1 - endless[endless > passing[0]])).mean()) > 0.01
+    assert broken <= 10
 
 
 def test_nothing_is_promised_above_a_wrong_label_that_is_surest_of_all() -> None:

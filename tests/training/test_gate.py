@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from training.gate import ALPHA, Trial, check_classes
+from training.gate import ALPHA, Shortage, Trial, check_classes, check_sets, shortages
 
 
 def trial(digit: int = 4, images: int = 100, lost: int = 0, gained: int = 0, name: str = "mine") -> Trial:
@@ -40,7 +40,7 @@ def test_the_probability_is_that_of_so_many_heads_or_more_of_a_fair_coin(lost: i
     tosses = lost + gained
     expected = sum(comb(tosses, heads) for heads in range(lost, tosses + 1)) / 2**tosses
     assert check.p_value == pytest.approx(expected)
-    assert check.worse is (expected < ALPHA)
+    assert check.worse is (expected < ALPHA / 2)
 
 
 def test_a_digit_that_got_better_is_never_worse() -> None:
@@ -49,16 +49,50 @@ def test_a_digit_that_got_better_is_never_worse() -> None:
 
 
 def test_of_ten_digits_each_gets_a_tenth_of_the_risk() -> None:
-    # Five losses of five: 1/32, too rare for one digit at 0.05, and not for ten at 0.005; eight: 1/256.
-    assert [check.worse for check in check_classes([trial(lost=5)])] == [True]
-    assert not any(check.worse for check in check_classes([all_digits(lost_of_four=5)]))
-    assert [check.digit for check in check_classes([all_digits(lost_of_four=8)]) if check.worse] == [4]
+    # Six losses of six: 1/64, too rare for one digit at 0.025, and not for ten at 0.0025; nine: 1/512.
+    assert [check.worse for check in check_classes([trial(lost=6)])] == [True]
+    assert not any(check.worse for check in check_classes([all_digits(lost_of_four=6)]))
+    assert [check.digit for check in check_classes([all_digits(lost_of_four=9)]) if check.worse] == [4]
 
 
 def test_digits_that_a_set_does_not_hold_take_no_risk_and_no_place() -> None:
-    checks = check_classes([trial(digit=1, lost=6), trial(digit=7, name="other")])
+    checks = check_classes([trial(digit=1, lost=7), trial(digit=7, name="other")])
     assert [(check.name, check.digit) for check in checks] == [("mine", 1), ("other", 7)]
-    assert [check.worse for check in checks] == [True, False]  # 1/64 under 0.05/2
+    assert [check.worse for check in checks] == [True, False]  # 1/128 under 0.025/2
+
+
+def test_small_losses_of_every_digit_are_refused_together() -> None:
+    parts = [trial(digit, 100, 1) for digit in range(10)]
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("true", "production", "candidate"))
+    whole = Trial("all", *columns)
+    assert not any(check.worse for check in check_classes([whole]))
+    (check,) = check_sets([whole])
+    assert (check.name, check.digit, check.images, check.gained, check.lost) == ("all", None, 1000, 0, 10)
+    assert (check.p_value, check.worse) == (pytest.approx(0.5**10), True)
+
+
+def test_sets_as_wholes_share_the_other_half_of_the_risk() -> None:
+    assert [check.worse for check in check_sets([trial(lost=6)])] == [True]
+    # 1/64 is under 0.025, and not under half of it; 1/128 is.
+    for lost, worse in ((6, False), (7, True)):
+        assert [check.worse for check in check_sets([trial(lost=lost), trial(name="other")])] == [worse, False]
+    assert check_sets([]) == []
+
+
+def test_a_digit_of_too_few_images_to_be_refused_is_short() -> None:
+    labels = np.repeat(np.arange(10), 9)
+    assert shortages([("mine", labels)]) == []  # 0.5^9 is below 0.025/10, and 0.5^8 is not
+    assert shortages([("mine", labels[1:])]) == [Shortage("mine", 0, 8, 9)]
+    assert shortages([("mine", np.repeat(np.arange(9), 9))]) == [Shortage(None, 9, 0, 9)]
+    assert {short.needed for short in shortages([("mine", labels), ("other", labels)])} == {10}
+    assert len(shortages([])) == 10
+
+
+def test_what_is_not_short_can_be_refused_and_what_is_short_cannot() -> None:
+    for images in (8, 9):
+        lost = all_digits(lost_of_four=images, images=images)
+        (check,) = [check for check in check_classes([lost]) if check.digit == 4]
+        assert check.worse is not any(shortages([(lost.name, lost.true)]))
 
 
 def test_a_loss_in_one_set_is_not_made_up_for_in_another() -> None:
@@ -76,7 +110,7 @@ def test_chance_alone_refuses_a_model_no_oftener_than_promised() -> None:
             trial(digit, 40, int(losses), int(size - losses))
             for digit, (size, losses) in enumerate(zip(sizes, lost, strict=True))
         ]
-        refused += any(check.worse for check in check_classes(parts))
+        refused += any(check.worse for check in (*check_classes(parts), *check_sets(parts)))
     # 400 times 0.05 are 20; more than 33 would come once in a thousand times.
     assert refused <= _most_likely(400, ALPHA)
 
@@ -91,6 +125,8 @@ def test_sets_of_unequal_columns_are_refused_by_name() -> None:
     broken = Trial("mine", np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(2, np.int64))
     with pytest.raises(ValueError, match="mine has not as many labels"):
         check_classes([broken])
+    with pytest.raises(ValueError, match="mine has not as many labels"):
+        check_sets([broken])
 
 
 def test_without_sets_there_is_nothing_to_check() -> None:

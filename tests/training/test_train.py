@@ -126,6 +126,8 @@ def test_a_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(few: Split, 
     fit(few, once, run=Run(checkpoint=kept))
     with pytest.raises(ArtifactError, match="another recipe"):
         fit(few, dataclasses.replace(once, seed=4), run=Run(checkpoint=kept))
+    with pytest.raises(ArtifactError, match="other digits"):
+        fit(Split(few.validation, few.train), once, run=Run(checkpoint=kept))
     kept.write_bytes(kept.read_bytes()[:1000])
     with pytest.raises(ArtifactError, match="damaged"):
         fit(few, once, run=Run(checkpoint=kept))

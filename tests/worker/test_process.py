@@ -67,7 +67,7 @@ def test_a_promotion_and_a_challenge_reach_the_next_job_in_the_same_process_and_
     folder = digit_folder(tmp_path / "digits", 5)
     line = Line.open(chosen)
     first_name = models.find(line.database, models.PRODUCTION).name
-    second = register_folder(line.database, copy_of_shipped_model(tmp_path / "second"))
+    second = register_folder(line.database, copy_of_shipped_model(tmp_path / "second"), chosen)
     with running(chosen, "worker", log=tmp_path / "worker.log") as worker:
         worker.says(READY)
         first = submit(line, folder, triggered_by=Trigger.SCRIPT)

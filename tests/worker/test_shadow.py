@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +19,14 @@ from classifier.preprocess import Image
 from core import tables
 from core.database import Database
 from core.ledger import batches, jobs, models, results, shadows
-from core.vocabulary import JobState, Model
+from core.settings import Settings
+from core.vocabulary import JobState, Lease, Model
 from digitline.setup import register_folder
 from tests.core.examples import rows
 from tests.digits import digit_folder
 from tests.worker.conftest import BATCH_SIZE, job_of, score_all
 from worker.journey import Journey
-from worker.shadow import is_chosen
+from worker.shadow import is_chosen, is_due
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def challenger(journey: Journey, tmp_path: Path) -> Model:
     """The shipped model under another name, which challenges the one in production for every batch."""
     folder = shutil.copytree(shipped_model(), tmp_path / "other")
     write_card(folder, dataclasses.replace(read_card(folder), name="other"))
-    return models.challenge(journey.database, register_folder(journey.database, folder), 1.0)
+    return models.challenge(journey.database, register_folder(journey.database, folder, journey.settings), 1.0)
 
 
 def load(database: Database) -> Callable[[int], Predictor]:
@@ -135,6 +138,64 @@ def out_of_memory(images: Image) -> Scores:
     """What a network says that is too large for this host to read images with."""
     assert len(images) > 0
     raise MemoryError
+
+
+def test_only_the_first_attempt_at_a_batch_asks_the_challenger(
+    journey: Journey, challenger: Model, tmp_path: Path
+) -> None:
+    job = job_of(journey, digit_folder(tmp_path / "digits", 3))
+    (batch,) = batches.of_job(journey.database, job.id)
+    died = batches.claim(journey.database, batch.id, worker="dead", lease_time=-1, max_attempts=3)
+    assert isinstance(died, Lease)
+    assert (died.challenger, is_due(died, 1.0)) == (challenger.id, True)
+    assert score_all(journey, job)[0].startswith("3 scored")
+    assert rows(journey.database, tables.shadow_predictions) == []
+
+
+def test_the_lease_is_renewed_after_the_challenger_was_asked(
+    make_journey: Callable[..., Journey], challenger: Model, tmp_path: Path
+) -> None:
+    journey = make_journey(lease_time=0.003, challenger_share=1.0)
+    events: list[str] = []
+    sound, renew = journey.predictor, journey.renew
+
+    def renewed(lease: Lease) -> None:
+        events.append("renewed")
+        renew(lease)
+
+    def asked(model_id: int) -> Predictor:
+        events.append("the challenger" if model_id == challenger.id else "production")
+        return sound(model_id)
+
+    journey.predictor, journey.renew = asked, renewed  # type: ignore[method-assign]
+    assert score_all(journey, job_of(journey, digit_folder(tmp_path / "digits", 3)))[0].startswith("3 scored")
+    assert events[events.index("the challenger") :] == ["the challenger", "renewed"]
+
+
+@pytest.mark.timeout(200)
+def test_a_challenger_that_ends_its_process_costs_a_batch_one_attempt(sqlite_url: str, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", database_url=sqlite_url, batch_size=BATCH_SIZE, challenger_share=1.0)
+    database = Database(sqlite_url)
+    production = register_folder(database, shipped_model(), settings)
+    folder = shutil.copytree(shipped_model(), tmp_path / "other")
+    write_card(folder, dataclasses.replace(read_card(folder), name="other"))
+    models.challenge(database, register_folder(database, folder, settings), 1.0)
+    job = job_of(Journey(database, settings, load(database), "test"), digit_folder(tmp_path / "digits", 3))
+    script = (
+        "import os; from pathlib import Path; from core.database import Database; from core.settings import Settings;"
+        "from classifier.predict import Predictor; from worker.journey import Journey;"
+        f"sound = Predictor(Path({production.location!r}), batch_size={BATCH_SIZE});"
+        f"settings = Settings(home={str(tmp_path / 'home')!r}, challenger_share=1.0, lease_time=1.0);"
+        f"predictor = lambda number: sound if number == {production.id} else os._exit(139);"
+        f"journey = Journey(Database({sqlite_url!r}), settings, predictor, 'child');"
+        "told = 'leased'\n"
+        "while 'leased' in told: told = journey.score(1, lambda done, of: None)"  # until the dead one's lease ends
+    )
+    ended = [subprocess.run([sys.executable, "-c", script], timeout=90, check=False).returncode for _ in range(2)]
+    assert ended == [139, 0]
+    after = jobs.get(database, job.id)
+    assert (after.state, after.accounts.scored, after.accounts.quarantined) == (JobState.DONE, 3, 0)
+    database.close()
 
 
 @pytest.mark.usefixtures("challenger")
