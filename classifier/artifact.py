@@ -25,7 +25,7 @@ SUFFIX = ".keras"
 #: Bytes of the largest network file that is read; those of a digit reader are a hundred times smaller.
 MAX_BYTES = 256 << 20
 #: Name of the folder under `classifier/models/` that scores where no other model is named.
-SHIPPED = "mnist-cnn-1"
+SHIPPED = "mnist-cascade-1"
 
 _MAX_CARD = 16 << 20
 _CLASSES = tuple(map(str, range(DIGITS)))

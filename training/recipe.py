@@ -63,7 +63,7 @@ class Recipe:
     #: Epochs after which the variations repeat, so that a teacher is asked once about each; 0: never.
     repeat_after: Annotated[int, Field(ge=0)] = 0
     #: Epochs without a better validation loss after which training ends; 0: never.
-    patience: Annotated[int, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=0)] = 10
     #: What is computed in: bfloat16 keeps the weights in float32 and is quicker where the processor knows it.
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     #: Digits set aside to choose by and to calibrate on.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from classifier.artifact import shipped_model
 from core.settings import Settings, get_settings
 from digitline.setup import prepare_ledger
 from scheduler.inbox import prepare_folders
@@ -65,7 +66,7 @@ def test_findings_are_a_table_for_people(home: Settings, digitline: Digitline) -
     ended = digitline("doctor")
     assert ended.code == 1
     assert str(home.inbox_folder) in ended.out
-    assert "mnist-cnn" in ended.out
+    assert shipped_model().name in ended.out
 
 
 def test_a_database_that_was_never_migrated_is_found_out(home: Settings, digitline: Digitline) -> None:

@@ -30,6 +30,7 @@ architecture = "cnn-xs"
 epochs = 4
 batch_size = 32
 ema_momentum = 0.9
+patience = 0
 """
 
 

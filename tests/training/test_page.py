@@ -70,7 +70,7 @@ def test_the_figures_stand_in_words_too(measured: Measurement, wrong_digits: Dig
 
 
 def test_what_is_not_known_is_left_out(measured: Measurement, wrong_digits: Digits, card: Card) -> None:
-    plain = dataclasses.replace(card, fast=dataclasses.replace(card.fast, history={}), careful=())
+    plain = dataclasses.replace(card, fast=dataclasses.replace(card.fast, history={}), careful=(), escalate_below=0.0)
     flawless = dataclasses.replace(measured, mistakes=(), fast=None, risk=None)
     page = evaluation_page(flawless, wrong_digits.images, plain)
     assert "<h2>Training</h2>" not in page
