@@ -11,6 +11,11 @@ from enum import StrEnum
 DIGITS = 10
 
 
+def number_of(reference: str) -> int | None:
+    """The number of a job or a model that a person typed; None: it is a name, or no database has a number so large."""
+    return int(reference) if reference.isascii() and reference.isdecimal() and len(reference) < 10 else None
+
+
 class JobState(StrEnum):
     """Where a job stands.
 

@@ -119,6 +119,17 @@ def load_dataset(data: Path | None = None) -> Dataset:
     return Dataset(parts.train, parts.validation, sha256)
 
 
+def load_to_measure(data: Path | None = None) -> Digits:
+    """Load prepared digits to measure a model on: class folders whole, of MNIST the test digits alone.
+
+    Raises:
+        DatasetError: the data is missing or damaged.
+    """
+    if data is not None and has_class_folders(data):
+        return load_folder(data)
+    return prepare_all(load_test_digits(data))
+
+
 def load_test_digits(data: Path | None = None) -> Digits:
     """Load MNIST's 10,000 test digits alone; as `load_mnist` otherwise."""
     parts = _checked(data, ("test-images", "test-labels"))

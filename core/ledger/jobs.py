@@ -26,7 +26,7 @@ from core import clock, tables
 from core.database import Database
 from core.errors import IllegalTransition, JobNotFound, ModelNotFound
 from core.ledger.models import PRODUCTION
-from core.vocabulary import Accounts, BatchState, Job, JobState, NewJob, QueueName, Trigger
+from core.vocabulary import Accounts, BatchState, Job, JobState, NewJob, QueueName, Trigger, number_of
 
 _jobs, _batches, _models = tables.jobs, tables.batches, tables.models
 
@@ -74,8 +74,7 @@ def find(database: Database, reference: str) -> Job:
     Raises:
         JobNotFound: there is none.
     """
-    numbered = reference.isascii() and reference.isdecimal() and len(reference) < 10
-    number = int(reference) if numbered else 0
+    number = number_of(reference) or 0  # which no job has
     chosen = _select_jobs(or_(_jobs.c.name == reference, _jobs.c.id == number))
     with database.read() as connection:
         # A number is an id before it is a name: a class folder dropped as `1` must not stand before job 1.

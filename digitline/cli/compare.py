@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.settings import get_settings
-from digitline.cli.data import AnyData, Json, Seed, find_data, step_progress, writable_folder
+from digitline.cli.data import Data, Json, Seed, find_data, step_progress, writable_folder
 from digitline.cli.lazy import Later
 from digitline.cli.screen import duration, facts, percent, screen, table
 from digitline.records import as_json
@@ -23,7 +23,7 @@ else:
 
 
 def compare(
-    data: AnyData = None,
+    data: Data = None,
     samples: Annotated[int, typer.Option(min=100, help="Training digits for every method, at most.")] = 10_000,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of the networks.")] = 5,
     seed: Seed = 3,

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     Path | None,
-    typer.Option(help="Folder of MNIST's four IDX files; default: DIGITLINE_DATA, else Keras downloads them."),
-]
-AnyData = Annotated[
-    Path | None,
     typer.Option(
         help="Folder of MNIST's four IDX files, or class folders 0/ to 9/ of images; "
         "default: DIGITLINE_DATA, else Keras downloads MNIST."

@@ -12,7 +12,7 @@ import typer
 from classifier.artifact import shipped_model
 from core.settings import get_settings
 from core.vocabulary import DIGITS
-from digitline.cli.data import MOST_SEED, AnyData, Json, find_data, step_progress
+from digitline.cli.data import MOST_SEED, Data, Json, find_data, step_progress
 from digitline.cli.lazy import Later
 from digitline.cli.screen import facts, percent, rate, screen, table
 from digitline.export import replacing
@@ -32,7 +32,7 @@ else:
 
 
 def evaluate(
-    data: AnyData = None,
+    data: Data = None,
     model: Annotated[
         Path | None, typer.Option(help="Model folder; default: DIGITLINE_MODEL, else the shipped one.")
     ] = None,
@@ -84,9 +84,10 @@ def register(app: typer.Typer) -> None:
 
 def _digits(data: Path | None) -> tuple[datasets.Digits, list[str] | None]:
     """Prepared digits, and their files where each has one."""
-    if data is None or not datasets.has_class_folders(data):
-        return datasets.prepare_all(datasets.load_test_digits(data)), None
-    return datasets.load_folder(data), [path for path, _ in datasets.labelled_images(data)]
+    paths = None
+    if data is not None and datasets.has_class_folders(data):
+        paths = [path for path, _ in datasets.labelled_images(data)]
+    return datasets.load_to_measure(data), paths
 
 
 def _name(data: Path | None) -> str:

@@ -15,7 +15,7 @@ from core.ledger import models as ledger
 from core.ledger import promotions
 from core.ledger.promotions import Kind
 from core.settings import get_settings
-from core.vocabulary import Model
+from core.vocabulary import Model, number_of
 from digitline.cli import models_compare
 from digitline.cli.models_gate import Measurement, measure, sets_to_measure
 from digitline.cli.models_show import Json, print_measurement, print_models, show
@@ -158,8 +158,8 @@ def _database() -> Database:
 
 
 def _find(database: Database, reference: str) -> Model:
-    numbered = reference.isascii() and reference.isdecimal() and len(reference) < 10
-    return ledger.get(database, int(reference)) if numbered else ledger.find(database, reference)
+    number = number_of(reference)
+    return ledger.find(database, reference) if number is None else ledger.get(database, number)
 
 
 def _check_known(model: Model) -> None:

@@ -156,6 +156,4 @@ def _read(model: Model, sets: Sequence[datasets.Digits]) -> list[gate.Labels]:
 def _digits(folder: Path) -> datasets.Digits:
     if not folder.is_dir():
         raise DatasetError(f"There is no evaluation set {folder}.", mend="Name a folder that is there.")
-    if datasets.has_class_folders(folder):
-        return datasets.load_folder(folder)
-    return datasets.prepare_all(datasets.load_mnist(folder).test)
+    return datasets.load_to_measure(folder)

@@ -15,7 +15,7 @@ from core.errors import DatasetError, RecipeError
 from core.settings import get_settings
 from core.sources import to_path
 from digitline import client
-from digitline.cli.data import MOST_SEED, AnyData, Json, find_data, step_progress, writable_folder
+from digitline.cli.data import MOST_SEED, Data, Json, find_data, step_progress, writable_folder
 from digitline.cli.lazy import Later
 from digitline.cli.screen import facts, screen
 from digitline.records import as_json
@@ -35,7 +35,7 @@ else:
 
 
 def train(
-    data: AnyData = None,
+    data: Data = None,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from core.errors import SettingsError
 from core.settings import get_settings
-from digitline.cli.data import AnyData, Json, Seed, find_data, step_progress, writable_folder
+from digitline.cli.data import Data, Json, Seed, find_data, step_progress, writable_folder
 from digitline.cli.lazy import Later
 from digitline.cli.screen import duration, facts, percent, screen, table
 from digitline.records import as_json
@@ -37,7 +37,7 @@ def _range(option: str, what: str, default: str) -> Any:
 
 
 def tune(
-    data: AnyData = None,
+    data: Data = None,
     folder: Annotated[
         Path | None,
         typer.Option(help="Where the search is kept, to go on with it; default: tuning/ in the home."),
