@@ -45,6 +45,8 @@ def _keras_file(name: str) -> str:
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Temperature = Annotated[float, Field(gt=0)]
+#: Farther, and a centred digit would leave the picture.
+_Pixels = Annotated[int, Field(ge=-4, le=4)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,10 @@ class Card:
     test: Mapping[str, object]
     #: The networks that see only what the fast one is not sure of.
     careful: tuple[Network, ...] = ()
-    #: What the mean of all networks' logits is divided by.
+    #: What the mean of the careful networks' logits is divided by.
     careful_temperature: _Temperature = 1.0
+    #: Pixels down and to the right that an image is moved by, each time that the careful networks look at it.
+    shifts: Annotated[tuple[tuple[_Pixels, _Pixels], ...], Field(min_length=1)] = ((0, 0),)
     #: Confidence of the fast network under which the careful ones are asked; 0: never.
     escalate_below: _Share = 0.0
     #: What the places of the output stand for; everything that reads scores takes it for granted.

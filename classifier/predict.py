@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from classifier.fold import fold
 from classifier.preprocess import SIDE, Image, to_network_input
+from classifier.views import UNMOVED, Shift, mean_logits
 from classifier.weights import load_networks
 from core.vocabulary import DIGITS
 
 #: Images that go through the careful networks at once: few are asked about in a batch, and padding costs as much.
 CAREFUL_BATCH = 8
 
-Logits = NDArray[np.float32]
 _Traced: TypeAlias = tf.types.experimental.PolymorphicFunction
 
 
@@ -56,7 +56,7 @@ class Scorer:
             batch_size: images that go through the network at once; 256 to 1,024 is quick.
         """
         self.batch_size = batch_size
-        self._score = _traced(fold(model), temperature, batch_size)
+        self._score = _traced([fold(model)], temperature, batch_size)
         self._score(tf.zeros((batch_size, SIDE, SIDE, 1)))
 
     @property
@@ -73,16 +73,12 @@ class Scorer:
         Raises:
             ValueError: the array is of another shape or type.
         """
-        return self._with_logits(images)[0]
-
-    def _with_logits(self, images: Image) -> tuple[Scores, Logits]:
         if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
             raise ValueError(f"Images must be uint8 (n, {SIDE}, {SIDE}), not {images.dtype} {images.shape}.")
         parts = []
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]
-            logits, *ranked = self._score(_input(batch, self.batch_size))
-            parts.append((_scores(ranked, len(batch), escalated=False), logits.numpy()[: len(batch)]))
+            parts.append(_scores(self._score(_input(batch, self.batch_size)), len(batch), escalated=False))
         return _joined(parts)
 
 
@@ -98,6 +94,7 @@ class Cascade(Scorer):
         careful_temperature: float,
         escalate_below: float,
         batch_size: int,
+        shifts: Sequence[Shift] = UNMOVED,
         careful_batch: int = CAREFUL_BATCH,
     ) -> None:
         """Make the networks ready.
@@ -106,17 +103,18 @@ class Cascade(Scorer):
             fast: from float32 (n, 28, 28, 1) to logits (n, 10).
             careful: the like; none is a cascade that never escalates.
             temperature: what the fast network's logits are divided by.
-            careful_temperature: what the mean of all networks' logits is divided by.
+            careful_temperature: what the mean of the careful networks' logits is divided by.
             escalate_below: calibrated confidence of the fast network under which the careful ones are asked.
             batch_size: images that go through the fast network at once; 256 to 1,024 is quick.
+            shifts: how an image is moved each time that the careful networks look at it.
             careful_batch: images that go through the careful networks at once.
         """
         super().__init__(fast, temperature=temperature, batch_size=batch_size)
         self._escalate_below = escalate_below if careful else 0.0
         self._careful_batch = careful_batch
-        self._ask = _traced_together([fold(model) for model in careful], careful_temperature, careful_batch)
+        self._ask = _traced([fold(model) for model in careful], careful_temperature, careful_batch, shifts)
         if self._escalate_below:
-            self._ask(tf.zeros((careful_batch, SIDE, SIDE, 1)), tf.zeros((careful_batch, DIGITS)))
+            self._ask(tf.zeros((careful_batch, SIDE, SIDE, 1)))
 
     @property
     def traces(self) -> int:
@@ -124,7 +122,7 @@ class Cascade(Scorer):
         return max(super().traces, _traces(self._ask))
 
     def __call__(self, images: Image) -> Scores:
-        """Score any number of images, each by the fast network alone or, where that is not sure, by all together.
+        """Score any number of images, each by the fast network or, where that is not sure, by the careful ones.
 
         Args:
             images: uint8, (n, 28, 28), as `prepare` makes them.
@@ -132,21 +130,16 @@ class Cascade(Scorer):
         Raises:
             ValueError: the array is of another shape or type.
         """
-        scores, logits = self._with_logits(images)
+        scores = super().__call__(images)
         for doubtful in self._doubtful(scores):
-            _replace(scores, doubtful, self._ask_carefully(images[doubtful], logits[doubtful]))
+            asked = self._ask(_input(images[doubtful], self._careful_batch))
+            _replace(scores, doubtful, _scores(asked, len(doubtful), escalated=True))
         return scores
 
     def _doubtful(self, scores: Scores) -> list[NDArray[np.int64]]:
         """Find the places of what is to be asked again, as many in a part as go at once."""
         places = np.flatnonzero(scores.confidences < self._escalate_below)
         return [places[start : start + self._careful_batch] for start in range(0, len(places), self._careful_batch)]
-
-    def _ask_carefully(self, images: Image, logits: Logits) -> Scores:
-        padded = np.zeros((self._careful_batch, DIGITS), np.float32)
-        padded[: len(logits)] = logits
-        ranked = self._ask(_input(images, self._careful_batch), tf.constant(padded))
-        return _scores(ranked, len(images), escalated=True)
 
 
 class Predictor(Cascade):
@@ -170,6 +163,7 @@ class Predictor(Cascade):
             temperature=self.card.temperature,
             careful_temperature=self.card.careful_temperature,
             escalate_below=self.card.escalate_below,
+            shifts=self.card.shifts,
             batch_size=batch_size,
         )
 
@@ -185,25 +179,15 @@ def bind_to_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _traced(network: keras.Model, temperature: float, batch_size: int) -> _Traced:
-    """Make one graph of network, calibration and ranking; without autograph, which writes a file to /tmp each time."""
+def _traced(
+    networks: Sequence[keras.Model], temperature: float, batch_size: int, shifts: Sequence[Shift] = UNMOVED
+) -> _Traced:
+    """Make one graph of networks, calibration and ranking; without autograph, which writes a file to /tmp each time."""
 
     def score(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        logits = network(images, training=False)
-        return logits, *_ranked(logits / temperature)
+        return _ranked(mean_logits(networks, images, shifts) / temperature)
 
     return tf.function(score, autograph=False, input_signature=[tf.TensorSpec((batch_size, SIDE, SIDE, 1), tf.float32)])
-
-
-def _traced_together(networks: Sequence[keras.Model], temperature: float, batch_size: int) -> _Traced:
-    """Make one graph of several networks, whose logits are averaged with those of another."""
-
-    def score(images: tf.Tensor, others: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        total = tf.add_n([others, *(network(images, training=False) for network in networks)])
-        return _ranked(total / ((len(networks) + 1) * temperature))
-
-    shapes = ((batch_size, SIDE, SIDE, 1), (batch_size, DIGITS))
-    return tf.function(score, autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
 
 
 def _ranked(calibrated: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -240,13 +224,11 @@ def _replace(scores: Scores, places: NDArray[np.int64], others: Scores) -> None:
         getattr(scores, name)[places] = getattr(others, name)
 
 
-def _joined(parts: Sequence[tuple[Scores, Logits]]) -> tuple[Scores, Logits]:
+def _joined(parts: Sequence[Scores]) -> Scores:
     """Join the scores of batches; where there was none, make those of no image."""
     if len(parts) == 1:
         return parts[0]
     if not parts:
         nothing = np.zeros(0, np.float32)
-        empty = np.zeros((0, DIGITS), np.float32)
-        return Scores(np.zeros(0, np.int64), nothing, nothing, empty, np.zeros(0, np.bool_)), empty
-    joined = {name: np.concatenate([getattr(scores, name) for scores, _ in parts]) for name in Scores.__slots__}
-    return Scores(**joined), np.concatenate([logits for _, logits in parts])
+        return Scores(np.zeros(0, np.int64), nothing, nothing, np.zeros((0, DIGITS), np.float32), np.zeros(0, np.bool_))
+    return Scores(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in Scores.__slots__})

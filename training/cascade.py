@@ -17,6 +17,7 @@ from scipy.special import softmax
 from classifier.artifact import RiskPoint
 from classifier.predict import Cascade
 from classifier.preprocess import to_network_input
+from classifier.views import UNMOVED, Shift, mean_logits
 from training.batches import Teacher
 from training.calibrate import fit_temperature, risk_points
 from training.dataset import Digits
@@ -37,26 +38,32 @@ class Parts:
     scorer: Cascade
 
 
-def assemble(networks: Sequence[keras.Model], validation: Digits, *, escalate: float) -> Parts:
+def assemble(
+    networks: Sequence[keras.Model], validation: Digits, *, escalate: float, shifts: Sequence[Shift] = UNMOVED
+) -> Parts:
     """Calibrate networks (Guo et al. 2017) and choose the threshold of the cascade.
 
     Args:
         networks: the fast one, then the careful ones, if any.
         validation: prepared digits that none was trained on.
         escalate: largest share of them that may be passed on to the careful networks, 0 to 1.
+        shifts: how an image is moved each time that the careful networks look at it.
     """
-    said = [logits(network, validation) for network in networks]
-    temperature = fit_temperature(said[0], validation.labels)
+    fast, *careful = networks
+    said = logits(fast, validation)
+    temperature = fit_temperature(said, validation.labels)
     careful_temperature, escalate_below = 1.0, 0.0
-    if said[1:]:
-        confidences = softmax(said[0] / temperature, axis=1).max(axis=1)
+    if careful:
+        confidences = softmax(said / temperature, axis=1).max(axis=1)
         escalate_below = threshold(confidences, escalate)
         # The careful networks see only what the fast one is least sure of; of that alone there would be too few.
         unsure = np.argsort(confidences)[: int(max(escalate, _UNSURE) * len(confidences))]
-        careful_temperature = fit_temperature(np.mean(said, axis=0)[unsure], validation.labels[unsure])
+        looked = mean_logits(careful, tf.constant(to_network_input(validation.images[unsure])), shifts)
+        careful_temperature = fit_temperature(looked.numpy(), validation.labels[unsure])
     scorer = Cascade(
-        networks[0],
-        networks[1:],
+        fast,
+        careful,
+        shifts=shifts,
         temperature=temperature,
         careful_temperature=careful_temperature,
         escalate_below=escalate_below,

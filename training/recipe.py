@@ -19,6 +19,10 @@ RECIPES = Path(__file__).parent / "recipes"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+#: Farther, and a centred digit would leave the picture.
+Pixels = Annotated[int, Field(ge=-4, le=4)]
+#: As it is, and one pixel each way.
+CROSS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 #: What NumPy and scikit-learn take for a seed.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -97,6 +101,8 @@ class ModelRecipe:
     careful_seeds: tuple[Seed, ...] = (3, 4, 5)
     #: Largest share of the validation digits that may be passed on to the careful networks.
     escalate: Share = 0.02
+    #: Pixels down and to the right that an image is moved by, each time that the careful networks look at it.
+    shifts: Annotated[tuple[tuple[Pixels, Pixels], ...], Field(min_length=1)] = CROSS
 
     def __post_init__(self) -> None:
         if not self.careful_seeds or len(set(self.careful_seeds)) < len(self.careful_seeds):

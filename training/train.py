@@ -91,7 +91,7 @@ def train_on(
     if own is not None:
         parts = Split(mix(parts.train, own, weight=own_weight, seed=recipe.fast.split_seed), parts.validation)
     networks, histories = _fit_all(parts, recipe, run, output / CHECKPOINTS)
-    cascade = assemble(networks, parts.validation, escalate=recipe.escalate)
+    cascade = assemble(networks, parts.validation, escalate=recipe.escalate, shifts=recipe.shifts)
     validation = evaluate(cascade.scorer, parts.validation.images, parts.validation.labels)
     # The test digits are looked at once, here, when nothing is left to choose.
     test_digits = prepare_all(dataset.test)
@@ -170,6 +170,7 @@ def _card(
         careful=tuple(careful),
         temperature=cascade.temperature,
         careful_temperature=cascade.careful_temperature,
+        shifts=recipe.shifts,
         escalate_below=cascade.escalate_below,
         risk=cascade.risk,
         command=command,
