@@ -120,6 +120,8 @@ class Card:
     shifts: Annotated[tuple[tuple[_Pixels, _Pixels], ...], Field(min_length=1)] = ((0, 0),)
     #: Confidence of the fast network under which the careful ones are asked; 0: never.
     escalate_below: _Share = 0.0
+    #: Energy above which an image is no digit (`Scores.energies`); None: the model cannot tell.
+    energy_limit: float | None = None
     #: What the places of the output stand for; everything that reads scores takes it for granted.
     classes: tuple[str, ...] = _CLASSES
 

@@ -37,6 +37,9 @@ class Scores:
     margins: NDArray[np.float32]
     #: float32, (n, 10): calibrated probability of every digit.
     probabilities: NDArray[np.float32]
+    #: float32, (n,): energy, less the log-sum-exp of the calibrated logits (Liu et al. 2020, section 3.1); the more,
+    #: the less the image is like the digits that the model learned from.
+    energies: NDArray[np.float32]
     #: bool, (n,): whether the careful networks were asked.
     escalated: NDArray[np.bool_]
 
@@ -190,10 +193,10 @@ def _traced(
     return tf.function(score, autograph=False, input_signature=[tf.TensorSpec((batch_size, SIDE, SIDE, 1), tf.float32)])
 
 
-def _ranked(calibrated: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _ranked(calibrated: tf.Tensor) -> tuple[tf.Tensor, ...]:
     probabilities = tf.nn.softmax(calibrated)
     best, places = tf.math.top_k(probabilities, 2)
-    return probabilities, best, places
+    return probabilities, best, places, -tf.reduce_logsumexp(calibrated, axis=1)
 
 
 def _traces(traced: _Traced) -> int:
@@ -209,12 +212,13 @@ def _input(images: Image, size: int) -> tf.Tensor:
 
 def _scores(ranked: Sequence[tf.Tensor], count: int, *, escalated: bool) -> Scores:
     """Take the scores of the first `count` images; those of the padding are cut off."""
-    probabilities, best, places = (tensor.numpy()[:count] for tensor in ranked)
+    probabilities, best, places, energies = (tensor.numpy()[:count] for tensor in ranked)
     return Scores(
         labels=places[:, 0].astype(np.int64),
         confidences=best[:, 0].copy(),
         margins=best[:, 0] - best[:, 1],
         probabilities=probabilities,
+        energies=energies,
         escalated=np.full(count, escalated),
     )
 
@@ -230,5 +234,6 @@ def _joined(parts: Sequence[Scores]) -> Scores:
         return parts[0]
     if not parts:
         nothing = np.zeros(0, np.float32)
-        return Scores(np.zeros(0, np.int64), nothing, nothing, np.zeros((0, DIGITS), np.float32), np.zeros(0, np.bool_))
+        each = np.zeros((0, DIGITS), np.float32)
+        return Scores(np.zeros(0, np.int64), nothing, nothing, each, nothing, np.zeros(0, np.bool_))
     return Scores(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in Scores.__slots__})

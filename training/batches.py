@@ -108,5 +108,6 @@ class Batches:
 
 
 def one_hot(labels: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Turn labels int64 (n,) into targets float32 (n, 10)."""
-    return np.eye(DIGITS, dtype=np.float32)[labels]
+    """Turn labels int64 (n,) into targets float32 (n, 10); where there is no digit each is as likely as the others."""
+    targets = np.vstack([np.eye(DIGITS, dtype=np.float32), np.full(DIGITS, 1 / DIGITS, np.float32)])
+    return targets[labels]  # NO_DIGIT, which is -1, takes the last

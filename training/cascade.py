@@ -35,11 +35,17 @@ class Parts:
     careful_temperature: float
     escalate_below: float
     risk: tuple[RiskPoint, ...]
+    energy_limit: float | None
     scorer: Cascade
 
 
 def assemble(
-    networks: Sequence[keras.Model], validation: Digits, *, escalate: float, shifts: Sequence[Shift] = UNMOVED
+    networks: Sequence[keras.Model],
+    validation: Digits,
+    *,
+    escalate: float,
+    shifts: Sequence[Shift] = UNMOVED,
+    keep: float | None = None,
 ) -> Parts:
     """Calibrate networks (Guo et al. 2017) and choose the threshold of the cascade.
 
@@ -48,6 +54,7 @@ def assemble(
         validation: prepared digits that none was trained on.
         escalate: largest share of them that may be passed on to the careful networks, 0 to 1.
         shifts: how an image is moved each time that the careful networks look at it.
+        keep: share of the validation digits that are to pass for digits, 0 to 1; None: the networks cannot tell.
     """
     fast, *careful = networks
     said = logits(fast, validation)
@@ -71,7 +78,8 @@ def assemble(
     )
     scores = scorer(validation.images)
     risk = risk_points(scores.confidences, scores.labels == validation.labels)
-    return Parts(temperature, careful_temperature, escalate_below, risk, scorer)
+    energy_limit = None if keep is None else float(np.quantile(scores.energies, keep))
+    return Parts(temperature, careful_temperature, escalate_below, risk, energy_limit, scorer)
 
 
 def threshold(confidences: NDArray[np.float32], share: float) -> float:

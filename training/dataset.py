@@ -27,6 +27,8 @@ _MAX_PIXELS = 100_000_000
 
 #: Fewest images of a digit that can be parted into some to learn from, some to choose by and some to report on.
 _FEWEST = 6
+#: Label of a picture that is no digit.
+NO_DIGIT = -1
 
 #: The four parts of MNIST: file name, shape, and the SHA-256 of the array's bytes (without the IDX header).
 PARTS: dict[str, tuple[str, tuple[int, ...], str]] = {

@@ -104,6 +104,11 @@ class ModelRecipe:
     #: Pixels down and to the right that an image is moved by, each time that the careful networks look at it.
     shifts: Annotated[tuple[tuple[Pixels, Pixels], ...], Field(min_length=1)] = CROSS
 
+    #: Pictures that are no digits, to learn from beside the digits; 0: none.
+    outliers: Annotated[int, Field(ge=0)] = 0
+    #: Share of the validation digits that are to pass for digits, where there were outliers to learn from.
+    keep: Share = 0.998
+
     def __post_init__(self) -> None:
         if not self.careful_seeds or len(set(self.careful_seeds)) < len(self.careful_seeds):
             raise ValueError("careful_seeds must name at least one seed, and each once")

@@ -20,9 +20,10 @@ from core.errors import ArtifactError, RecipeError
 from training.batches import Teacher
 from training.cascade import Parts, assemble, teacher_of
 from training.checkpoint import History
-from training.dataset import Dataset, Digits, Split, load_dataset, mix, prepare_all, split
+from training.dataset import Dataset, Digits, Split, joined, load_dataset, mix, prepare_all, split
 from training.evaluate import evaluate
 from training.fit import Run, fit
+from training.outliers import outliers
 from training.recipe import ModelRecipe, Recipe
 
 #: Command line in the card where none is given.
@@ -90,8 +91,11 @@ def train_on(
     parts = _parted(dataset, recipe)
     if own is not None:
         parts = Split(mix(parts.train, own, weight=own_weight, seed=recipe.fast.split_seed), parts.validation)
+    if recipe.outliers:
+        strange = outliers(recipe.outliers, seed=recipe.fast.split_seed)
+        parts = Split(joined([parts.train, strange]), parts.validation)
     networks, histories = _fit_all(parts, recipe, run, output / CHECKPOINTS)
-    cascade = assemble(networks, parts.validation, escalate=recipe.escalate, shifts=recipe.shifts)
+    cascade = assemble(networks, parts.validation, escalate=recipe.escalate, shifts=recipe.shifts, keep=recipe.keep if recipe.outliers else None)
     validation = evaluate(cascade.scorer, parts.validation.images, parts.validation.labels)
     # The test digits are looked at once, here, when nothing is left to choose.
     test_digits = prepare_all(dataset.test)
@@ -171,6 +175,7 @@ def _card(
         temperature=cascade.temperature,
         careful_temperature=cascade.careful_temperature,
         shifts=recipe.shifts,
+        energy_limit=cascade.energy_limit,
         escalate_below=cascade.escalate_below,
         risk=cascade.risk,
         command=command,
