@@ -26,17 +26,23 @@ def build(architecture: str, *, dropout: float = 0.0) -> keras.Model:
     Raises:
         ArtifactError: there is no such architecture.
     """
-    try:
-        body = ARCHITECTURES[architecture]
-    except KeyError:
-        known = ", ".join(ARCHITECTURES)
-        raise ArtifactError(f"There is no architecture {architecture!r}.", mend=f"There are: {known}.") from None
+    check_architecture(architecture)
     inputs = keras.Input((SIDE, SIDE, 1), name="image")
-    features = layers.Flatten(name="features")(body(inputs))
+    features = layers.Flatten(name="features")(ARCHITECTURES[architecture](inputs))
     if dropout:
         features = layers.Dropout(dropout, name="dropout")(features)
     logits = layers.Dense(DIGITS, name="logits", dtype="float32")(features)
     return keras.Model(inputs, logits, name=architecture)
+
+
+def check_architecture(name: str) -> None:
+    """Refuse a name that no architecture has.
+
+    Raises:
+        ArtifactError: there is no such architecture.
+    """
+    if name not in ARCHITECTURES:
+        raise ArtifactError(f"There is no architecture {name!r}.", mend=f"There are: {', '.join(ARCHITECTURES)}.")
 
 
 def megaflops(model: keras.Model) -> float:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 from numpy.typing import NDArray
 
 from core.database import Database
@@ -26,8 +26,6 @@ from digitline.pictures import Album, Picture
 from digitline.plain import printable
 from training.evaluate import Evaluation, score_matrix
 from training.report import confusion_figure, png_data_url
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(database: Database, job: Job, output: Path) -> Path:
@@ -52,7 +50,9 @@ def write_report(database: Database, job: Job, output: Path) -> Path:
 
 
 def _pages() -> Environment:
-    pages = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    # The report extends `page.html`, which dresses the pages of training as well.
+    templates = ChoiceLoader([PackageLoader("digitline"), PackageLoader("training")])
+    pages = Environment(loader=templates, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     pages.filters.update(
         printable=printable,
         percent=lambda share: f"{share:.2%}",

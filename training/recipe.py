@@ -7,7 +7,7 @@ import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -96,9 +96,8 @@ class ModelRecipe:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     fast: Recipe = field(default_factory=Recipe)
-    #: One recipe, trained once for every one of `careful_seeds`; None: the fast network is alone.
-    careful: Recipe | None = None
-    careful_seeds: tuple[Seed, ...] = (3, 4, 5)
+    #: One recipe for each careful network; none: the fast network is alone.
+    careful: tuple[Recipe, ...] = ()
     #: Largest share of the validation digits that may be passed on to the careful networks.
     escalate: Share = 0.02
     #: Pixels down and to the right that an image is moved by, each time that the careful networks look at it.
@@ -110,15 +109,13 @@ class ModelRecipe:
     keep: Share = 0.998
 
     def __post_init__(self) -> None:
-        if not self.careful_seeds or len(set(self.careful_seeds)) < len(self.careful_seeds):
-            raise ValueError("careful_seeds must name at least one seed, and each once")
+        if any(one in self.careful[:place] for place, one in enumerate(self.careful)):
+            raise ValueError("two careful networks have the same recipe and would say the same; give them two seeds")
 
     @property
-    def members(self) -> tuple[Recipe, ...]:
-        """The recipes of the careful networks, one a seed."""
-        if self.careful is None:
-            return ()
-        return tuple(dataclasses.replace(self.careful, seed=seed) for seed in self.careful_seeds)
+    def networks(self) -> tuple[Recipe, ...]:
+        """The recipes of all networks, the fast one first."""
+        return self.fast, *self.careful
 
 
 _ADAPTER = TypeAdapter(ModelRecipe)
@@ -128,7 +125,8 @@ def read_recipe(reference: str | Path) -> ModelRecipe:
     """Read a recipe file.
 
     Args:
-        reference: path of a TOML file with a table `fast` and perhaps `careful`, or the name of a shipped one.
+        reference: path of a TOML file, or the name of a shipped one. Its table `fast` and each of its tables `careful`
+            say what a network has of its own; what all have in common stands in the table `all`.
 
     Raises:
         RecipeError: the file is missing, no TOML, or has a field that does not exist or makes no sense.
@@ -137,7 +135,7 @@ def read_recipe(reference: str | Path) -> ModelRecipe:
     if not path.exists() and (RECIPES / f"{reference}.toml").exists():
         path = RECIPES / f"{reference}.toml"
     try:
-        return _ADAPTER.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _ADAPTER.validate_python(_spelt_out(tomllib.loads(path.read_text(encoding="utf-8"))))
     except OSError as error:
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
         raise RecipeError(f"{path} cannot be read: {error.strerror}.", mend=f"Shipped recipes: {known}.") from error
@@ -147,3 +145,11 @@ def read_recipe(reference: str | Path) -> ModelRecipe:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"
         raise RecipeError(f"{path}: {place}: {first['msg']}.", mend="Mend the field or leave it out.") from error
+
+
+def _spelt_out(tables: dict[str, Any]) -> dict[str, Any]:
+    """Give every network what the table `all` says, unless its own table says otherwise."""
+    shared, own = tables.pop("all", {}), tables.get("careful", [])
+    if not isinstance(shared, dict) or not isinstance(own, list):
+        return tables | {"all": shared}  # which is refused by name
+    return tables | {"fast": shared | tables.get("fast", {}), "careful": [shared | one for one in own]}

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from classifier.artifact import CARD, PREPROCESSING_VERSION, Card, network_file
-from classifier.network import build
+from classifier.network import check_architecture
 from classifier.weights import describe, save_model
 from core.errors import ArtifactError, RecipeError
 from training.batches import Teacher
@@ -86,8 +86,8 @@ def train_on(
 ) -> Card:
     """Train a model on any digits and write its folder; as `train` otherwise."""
     recipe, run = recipe or ModelRecipe(), run or Run()
-    for one in (recipe.fast, *recipe.members):
-        build(one.architecture)  # a name that is wrong is better told now than after hours of the other networks
+    for one in recipe.networks:
+        check_architecture(one.architecture)  # better told now than after hours of the other networks
     parts = _parted(dataset, recipe)
     if own is not None:
         parts = Split(mix(parts.train, own, weight=own_weight, seed=recipe.fast.split_seed), parts.validation)
@@ -124,7 +124,7 @@ def versions() -> dict[str, str]:
 
 def _parted(dataset: Dataset, recipe: ModelRecipe) -> Split:
     """Set digits aside; of few, a fifth rather than as many as the recipe says."""
-    splits = {(one.validation, one.split_seed) for one in (recipe.fast, *recipe.members)}
+    splits = {(one.validation, one.split_seed) for one in recipe.networks}
     if len(splits) > 1:
         raise RecipeError(
             "The networks of the recipe set different digits aside, so that none can be measured on digits new to all.",
@@ -145,7 +145,7 @@ def _fit_all(parts: Split, recipe: ModelRecipe, run: Run, checkpoints: Path) -> 
         own_run = dataclasses.replace(run, checkpoint=checkpoints / f"{name}.npz", progress=told, tensorboard=log)
         return fit(parts, one, run=own_run, teacher=teacher)
 
-    careful = [fitted(f"careful-{member.seed}", member) for member in recipe.members]
+    careful = [fitted(f"careful-{place}", one) for place, one in enumerate(recipe.careful, 1)]
     teacher = teacher_of([model for model, _ in careful], parts.validation) if careful else None
     found = [fitted("fast", recipe.fast, teacher), *careful]
     return [model for model, _ in found], [history for _, history in found]
@@ -161,10 +161,9 @@ def _card(
     command: str,
 ) -> Card:
     """Make a card of what is known before the model is measured."""
-    recipes = (recipe.fast, *recipe.members)
     fast, *careful = (
         dataclasses.replace(describe(model, recipe=one.as_dict(), history=history), file=network_file(place))
-        for place, (model, one, history) in enumerate(zip(networks, recipes, histories, strict=True))
+        for place, (model, one, history) in enumerate(zip(networks, recipe.networks, histories, strict=True))
     )
     return Card(
         name=name,

@@ -146,15 +146,6 @@ def ranked(study: optuna.Study) -> list[Trial]:
     )
 
 
-def read_trials(folder: Path) -> list[Trial]:
-    """Read the finished trials of a search, the best first; it may be running.
-
-    Raises:
-        SettingsError: there is no search in the folder, or it is damaged.
-    """
-    return ranked(studies.read(folder))
-
-
 def recipe_of(folder: Path, number: int | None = None) -> Recipe:
     """Make the recipe of a trial: what was searched for is the trial's, all else the usual for a whole training.
 

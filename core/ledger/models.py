@@ -12,7 +12,7 @@ from core import clock, tables
 from core.database import Database
 from core.errors import IllegalTransition, ModelNotFound
 from core.ledger import promotions
-from core.ledger.promotions import Kind
+from core.ledger.promotions import NOBODY, Grounds, Kind
 from core.vocabulary import JobState, Model
 
 PRODUCTION = "production"
@@ -20,8 +20,6 @@ CHALLENGER = "challenger"
 #: Names that a model can only hold, and not have.
 ALIASES = (PRODUCTION, CHALLENGER)
 
-#: Who registers and promotes where nobody says.
-_NOBODY = "digitline"
 _jobs, _models = tables.jobs, tables.models
 
 
@@ -42,7 +40,7 @@ def register(
     sha256: str,
     location: str,
     card: Mapping[str, object],
-    registered_by: str = _NOBODY,
+    registered_by: str = NOBODY,
 ) -> Model:
     """Make a model known; the first one becomes `production`. A model known already keeps its place and alias.
 
@@ -64,7 +62,7 @@ def register(
             added = insert(_models).values(registered_at=clock.now(), **values).returning(_models.c.id)
             model_id = int(connection.execute(added).scalar_one())
             if _production_id(connection) is None:
-                _put_in_production(connection, model_id, Kind.FIRST, registered_by)
+                _put_in_production(connection, model_id, Grounds(Kind.FIRST, registered_by))
         return _model(connection.execute(select(_models).where(_models.c.sha256 == sha256)).one())
 
 
@@ -116,26 +114,14 @@ def challenger(database: Database) -> Model | None:
     return _first(database, _models.c.alias == CHALLENGER)
 
 
-def promote(
-    database: Database,
-    model: Model,
-    *,
-    over: Model | None = None,
-    kind: Kind = Kind.GATE,
-    promoted_by: str = _NOBODY,
-    reason: str | None = None,
-    checks: Mapping[str, object] | None = None,
-) -> Model:
+def promote(database: Database, model: Model, grounds: Grounds | None = None, *, over: Model | None = None) -> Model:
     """Let a model score every job submitted from now on; a model in production already stays, and nothing is noted.
 
     Args:
         database: the ledger.
         model: the model.
+        grounds: what allowed it, and who says so; None: the gate, and nobody does.
         over: the model whose place it is to take; None: that of whichever is in production.
-        kind: what allowed it.
-        promoted_by: who says so, for people to read.
-        reason: why it was forced.
-        checks: what the gate measured.
 
     Raises:
         IllegalTransition: another model than `over` went into production meanwhile.
@@ -150,7 +136,7 @@ def promote(
                     f"{over.name!r} is not in production any more, so {model.name!r} does not take its place.",
                     mend="See with `digitline models list` what is, then decide anew.",
                 )
-            _put_in_production(connection, model.id, kind, promoted_by, reason, checks)
+            _put_in_production(connection, model.id, grounds or Grounds())
     return get(database, model.id)
 
 
@@ -203,7 +189,7 @@ def end_challenge(database: Database) -> None:
         _take_alias(connection, CHALLENGER)
 
 
-def succeed(database: Database, gone: Collection[Model], successor: Model, *, promoted_by: str = _NOBODY) -> Succession:
+def succeed(database: Database, gone: Collection[Model], successor: Model, *, promoted_by: str = NOBODY) -> Succession:
     """Let a model take over from others that are gone, in one transaction.
 
     It goes into production where one of them is there, and scores their jobs that are queued and never started.
@@ -220,23 +206,16 @@ def succeed(database: Database, gone: Collection[Model], successor: Model, *, pr
         _one_at_a_time(database, connection)
         promoted = _production_id(connection) in ids
         if promoted:
-            _put_in_production(connection, successor.id, Kind.SUCCESSOR, promoted_by)
+            _put_in_production(connection, successor.id, Grounds(Kind.SUCCESSOR, promoted_by))
         jobs = connection.execute(update(_jobs).where(*waiting).values(model_id=successor.id)).rowcount
     return Succession(promoted, jobs)
 
 
-def _put_in_production(
-    connection: Connection,
-    model_id: int,
-    kind: Kind,
-    promoted_by: str,
-    reason: str | None = None,
-    checks: Mapping[str, object] | None = None,
-) -> None:
+def _put_in_production(connection: Connection, model_id: int, grounds: Grounds) -> None:
     _take_alias(connection, PRODUCTION)
     promoted = {"alias": PRODUCTION, "promoted_at": clock.now(), "challenger_share": None}
     connection.execute(update(_models).where(_models.c.id == model_id).values(promoted))
-    promotions.note(connection, model_id, kind, promoted_by, reason, checks)
+    promotions.note(connection, model_id, grounds)
 
 
 def _take_alias(connection: Connection, alias: str) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, insert, null, select
 from core import clock, tables
 from core.database import Database
 
+#: Who promotes where nobody says.
+NOBODY = "digitline"
 _promotions = tables.promotions
 
 
@@ -26,35 +28,36 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """What allowed a promotion, and who says so."""
+
+    kind: Kind = Kind.GATE
+    #: For people to read.
+    promoted_by: str = NOBODY
+    #: Why it was forced.
+    reason: str | None = None
+    #: What the gate measured.
+    checks: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Promotion:
     """One model's going into production."""
 
     model_id: int
-    kind: Kind
     promoted_at: datetime
-    promoted_by: str
-    #: Why it was forced.
-    reason: str | None
-    #: What the gate measured.
-    checks: Mapping[str, object] | None
+    grounds: Grounds
 
 
-def note(
-    connection: Connection,
-    model_id: int,
-    kind: Kind,
-    promoted_by: str,
-    reason: str | None = None,
-    checks: Mapping[str, object] | None = None,
-) -> None:
+def note(connection: Connection, model_id: int, grounds: Grounds) -> None:
     """Write a promotion; part of the caller's transaction."""
     values = {
         "model_id": model_id,
-        "kind": kind.value,
+        "kind": grounds.kind.value,
         "promoted_at": clock.now(),
-        "promoted_by": promoted_by,
-        "reason": reason,
-        "checks": null() if checks is None else dict(checks),
+        "promoted_by": grounds.promoted_by,
+        "reason": grounds.reason,
+        "checks": null() if grounds.checks is None else dict(grounds.checks),
     }
     connection.execute(insert(_promotions).values(values))
 
@@ -64,7 +67,7 @@ def history(database: Database) -> list[Promotion]:
     with database.read() as connection:
         rows = connection.execute(select(_promotions).order_by(_promotions.c.id))
         return [
-            Promotion(row.model_id, Kind(row.kind), row.promoted_at, row.promoted_by, row.reason, row.checks)
+            Promotion(row.model_id, row.promoted_at, Grounds(Kind(row.kind), row.promoted_by, row.reason, row.checks))
             for row in rows
         ]
 

@@ -62,15 +62,10 @@ def evaluate(
     measured = measuring.measure(
         predictor, digits, target_error=settings.target_error if target_error is None else target_error, paths=paths
     )
-    spoilt: Mapping[str, float] = {}
-    if corruptions:
-        with step_progress("corruptions") as progress:
-            spoilt = measuring.measure_corruptions(predictor, digits, seed=seed, progress=progress)
+    spoilt = _spoilt(predictor, digits, seed) if corruptions else {}
     if output is not None:
-        told = {"Measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "Data": _name(source)}
-        page = pages.evaluation_page(measured, digits.images, predictor.card, facts=told, corruptions=spoilt)
-        with replacing(output) as draft:
-            draft.write_text(page, encoding="utf-8")
+        page = pages.evaluation_page(measured, digits.images, predictor.card, facts=_told(source), corruptions=spoilt)
+        _write(page, output)
     if json:
         print(as_json({**measured.as_dict(), **_spoilt_record(spoilt, seed)}))
     else:
@@ -90,10 +85,21 @@ def _digits(data: Path | None) -> tuple[datasets.Digits, list[str] | None]:
     return datasets.load_to_measure(data), paths
 
 
-def _name(data: Path | None) -> str:
-    if data is not None and datasets.has_class_folders(data):
-        return f"class folders of {data}"
-    return "MNIST's 10,000 test digits"
+def _spoilt(predictor: predict.Predictor, digits: datasets.Digits, seed: int) -> Mapping[str, float]:
+    with step_progress("corruptions") as progress:
+        return measuring.measure_corruptions(predictor, digits, seed=seed, progress=progress)
+
+
+def _write(page: str, output: Path) -> None:
+    with replacing(output) as draft:
+        draft.write_text(page, encoding="utf-8")
+
+
+def _told(data: Path | None) -> dict[str, str]:
+    """What the page says of how it was made."""
+    folders = data is not None and datasets.has_class_folders(data)
+    digits = f"class folders of {data}" if folders else "MNIST's 10,000 test digits"
+    return {"Measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "Data": digits}
 
 
 def _spoilt_record(spoilt: Mapping[str, float], seed: int) -> dict[str, object]:

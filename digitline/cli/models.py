@@ -13,7 +13,7 @@ from core.database import Database
 from core.errors import PromotionRefused
 from core.ledger import models as ledger
 from core.ledger import promotions
-from core.ledger.promotions import Kind
+from core.ledger.promotions import Grounds, Kind
 from core.settings import get_settings
 from core.vocabulary import Model, number_of
 from digitline.cli import models_compare
@@ -79,15 +79,13 @@ def promote(
         return
     _check_known(found)
     measured = None if force or present is None else _measured(present, found, on, json)
-    promoted = ledger.promote(
-        database,
-        found,
-        over=present,
+    grounds = Grounds(
         kind=Kind.FORCED if force else Kind.FIRST if present is None else Kind.GATE,
         promoted_by=user_name(),
         reason=reason.strip() or None,
         checks=None if measured is None else measured.as_dict(),
     )
+    promoted = ledger.promote(database, found, grounds, over=present)
     show(promoted, json, f"Model {promoted.id} {promoted.name!r} scores every job submitted from now on.")
 
 
@@ -97,7 +95,7 @@ def rollback(json: Json = False) -> None:
     database = _database()
     present, found = ledger.in_production(database), ledger.previous(database)
     _check_known(found)
-    back = ledger.promote(database, found, over=present, kind=Kind.ROLLBACK, promoted_by=user_name())
+    back = ledger.promote(database, found, Grounds(Kind.ROLLBACK, user_name()), over=present)
     show(back, json, f"Model {back.id} {back.name!r} scores every job submitted from now on, as it did before.")
 
 

@@ -100,11 +100,11 @@ def model_record(model: Model) -> dict[str, object]:
 def _promotion_record(promotion: Promotion) -> dict[str, object]:
     return {
         "model": promotion.model_id,
-        "kind": promotion.kind.value,
+        "kind": promotion.grounds.kind.value,
         "promoted_at": promotion.promoted_at.isoformat(),
-        "promoted_by": promotion.promoted_by,
-        "reason": promotion.reason,
-        "checks": promotion.checks,
+        "promoted_by": promotion.grounds.promoted_by,
+        "reason": promotion.grounds.reason,
+        "checks": promotion.grounds.checks,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,8 +77,8 @@ def train(
     The test digits are looked at once, at the end, for the card. `digitline models add` makes the model known.
     """
     source = find_data(data)
-    chosen = _recipe(recipe, from_trial)
-    chosen = _overridden(chosen, architecture=architecture, epochs=epochs, seed=seed)
+    overrides = {"architecture": architecture, "epochs": epochs, "seed": seed}
+    chosen = _overridden(_recipe(recipe, from_trial), overrides)
     folder = writable_folder(output or _new_folder(chosen), "--output")
     log = None if tensorboard is None else writable_folder(tensorboard, "--tensorboard")
     if output is None:
@@ -89,17 +90,7 @@ def train(
             recipe=chosen,
             own=_own(own, corrections),
             own_weight=own_weight,
-            command=_command(
-                recipe=recipe and Path(recipe).stem,
-                from_trial=from_trial and "DIR{1}{2}".format(*_trial(from_trial)),
-                architecture=architecture,
-                epochs=epochs,
-                seed=seed,
-                own="DIR" if own else None,
-                corrections=corrections,
-                own_weight=own_weight if own or corrections else None,
-                deterministic=deterministic or None,
-            ),
+            command=_command(recipe, from_trial, overrides, own, corrections, own_weight, deterministic),
             run=fitting.Run(progress=progress, tensorboard=log, deterministic=deterministic),
         )
     _show(card, folder, json)
@@ -125,15 +116,12 @@ def _trial(reference: str) -> tuple[str, str, str]:
     return (folder, colon, number) if colon and number.isdecimal() else (reference, "", "")
 
 
-def _overridden(
-    recipe: recipes.ModelRecipe, *, architecture: str | None, epochs: int | None, seed: int | None
-) -> recipes.ModelRecipe:
-    given: dict[str, Any] = {"architecture": architecture, "epochs": epochs, "seed": seed}
-    fast = dataclasses.replace(recipe.fast, **{name: value for name, value in given.items() if value is not None})
-    careful = recipe.careful
-    if careful is not None and epochs is not None:
-        careful = dataclasses.replace(careful, epochs=epochs)
-    return dataclasses.replace(recipe, fast=fast, careful=careful)
+def _overridden(recipe: recipes.ModelRecipe, overrides: Mapping[str, str | int | None]) -> recipes.ModelRecipe:
+    """The recipe with what was given in place of its fast network's own; epochs are for the careful ones too."""
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    epochs = {name: value for name, value in given.items() if name == "epochs"}
+    careful = tuple(dataclasses.replace(one, **epochs) for one in recipe.careful)
+    return dataclasses.replace(recipe, fast=dataclasses.replace(recipe.fast, **given), careful=careful)
 
 
 def _own(folder: Path | None, job: str | None) -> datasets.Digits | None:
@@ -154,12 +142,29 @@ def _own(folder: Path | None, job: str | None) -> datasets.Digits | None:
     return datasets.joined(found) if found else None
 
 
-def _command(**given: str | float | None) -> str:
+def _command(
+    recipe: str | None,
+    from_trial: str | None,
+    overrides: Mapping[str, str | int | None],
+    own: Path | None,
+    corrections: str | None,
+    own_weight: float,
+    deterministic: bool,
+) -> str:
     """The command line that makes the model again, of the options that were given, without paths of this machine."""
+    given: dict[str, str | float | None] = {
+        "recipe": recipe and Path(recipe).stem,
+        "from-trial": from_trial and "DIR{1}{2}".format(*_trial(from_trial)),
+        **overrides,
+        "own": "DIR" if own else None,
+        "corrections": corrections,
+        "own-weight": own_weight if own or corrections else None,
+        "deterministic": deterministic or None,
+    }
     words = ["digitline", "train", "--data", "DIR", "--output", "DIR"]
     for name, value in given.items():
         if value is not None:
-            words.append(f"--{name.replace('_', '-')}")
+            words.append(f"--{name}")
             words += [] if value is True else [f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,16 +69,14 @@ def tune(
     A search that was ended, however that was, goes on where it stood when the same call is made again.
     `digitline train --from-trial FOLDER` trains the best recipe on all digits.
     """
-    given: dict[str, Any] = {
-        "architectures": None if architectures is None else _names(architectures),
-        "batch_sizes": None if batch_sizes is None else _numbers(batch_sizes),
+    ranges = {
         "learning_rate": learning_rate,
         "dropout": dropout,
         "weight_decay": weight_decay,
         "label_smoothing": label_smoothing,
     }
     source = find_data(data)
-    space = spaces.Space(**{name: value for name, value in given.items() if value is not None})
+    space = _space(architectures, batch_sizes, ranges)
     budget = search.Budget(trials=trials, seconds=None if timeout is None else 60 * timeout, epochs=epochs)
     kept = writable_folder(folder or get_settings().home_folder / "tuning", "--folder")
     with step_progress("tuning") as progress:
@@ -89,6 +87,16 @@ def tune(
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     app.command(epilog="Example: digitline tune --data mnist/ --trials 20 --architectures cnn-xs,cnn-s")(tune)
+
+
+def _space(architectures: str | None, batch_sizes: str | None, ranges: Mapping[str, Range]) -> spaces.Space:
+    """The space of the options that were given; where one was not, its default."""
+    given: dict[str, Any] = {
+        "architectures": None if architectures is None else _names(architectures),
+        "batch_sizes": None if batch_sizes is None else _numbers(batch_sizes),
+        **ranges,
+    }
+    return spaces.Space(**{name: value for name, value in given.items() if value is not None})
 
 
 def _show(found: Sequence[search.Trial], folder: Path, *, seed: int, json: bool) -> None:

@@ -12,7 +12,7 @@ from core.database import Database
 from core.errors import IllegalTransition, ModelNotFound
 from core.ledger import jobs, models, promotions
 from core.ledger.models import Succession
-from core.ledger.promotions import Kind
+from core.ledger.promotions import NOBODY, Grounds, Kind
 from core.vocabulary import Model
 from tests.core.examples import create_job, digest, new_job, register_model, score
 from tests.core.racing import at_once, several_databases
@@ -65,17 +65,16 @@ def test_of_models_promoted_at_once_one_is_in_production(database: Database, dat
 
 def test_every_promotion_is_noted_with_what_allowed_it(database: Database) -> None:
     first, second, third = (register_model(database, name) for name in ("first", "second", "third"))
-    models.promote(database, second, promoted_by="ann", checks={"alpha": 0.05})
-    models.promote(database, third, kind=Kind.FORCED, promoted_by="bob", reason="the other one is gone")
+    measured = Grounds(Kind.GATE, "ann", checks={"alpha": 0.05})
+    forced = Grounds(Kind.FORCED, "bob", reason="the other one is gone")
+    models.promote(database, second, measured)
+    models.promote(database, third, forced)
     noted = promotions.history(database)
-    assert [(one.model_id, one.kind) for one in noted] == [
-        (first.id, Kind.FIRST),
-        (second.id, Kind.GATE),
-        (third.id, Kind.FORCED),
+    assert [(one.model_id, one.grounds) for one in noted] == [
+        (first.id, Grounds(Kind.FIRST, NOBODY)),
+        (second.id, measured),
+        (third.id, forced),
     ]
-    assert [one.promoted_by for one in noted[1:]] == ["ann", "bob"]
-    assert [one.reason for one in noted] == [None, None, "the other one is gone"]
-    assert [one.checks for one in noted] == [None, {"alpha": 0.05}, None]
     assert noted == sorted(noted, key=lambda one: one.promoted_at)
 
 
@@ -87,7 +86,7 @@ def test_promoting_what_is_in_production_changes_and_notes_nothing(database: Dat
 
 def roll_back(database: Database) -> Model:
     """As the verb does."""
-    return models.promote(database, models.previous(database), kind=Kind.ROLLBACK)
+    return models.promote(database, models.previous(database), Grounds(Kind.ROLLBACK))
 
 
 def test_a_rollback_after_a_rollback_goes_further_back_and_not_forth_again(database: Database) -> None:
@@ -172,7 +171,7 @@ def test_only_jobs_that_never_started_are_handed_over_to_a_successor(database: D
     assert jobs.get(database, waiting.id).model == "successor"
     assert jobs.get(database, started.id).model == gone.name
     assert models.find(database, "production").id == successor.id
-    assert promotions.history(database)[-1].kind is Kind.SUCCESSOR
+    assert promotions.history(database)[-1].grounds.kind is Kind.SUCCESSOR
     assert models.succeed(database, [gone], successor) == Succession(promoted=False, jobs=0)
 
 

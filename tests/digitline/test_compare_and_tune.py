@@ -12,8 +12,8 @@ from tests.digitline.conftest import Digitline
 from tests.digits import digit_folder
 from tests.processes import PATIENCE, running
 from tests.waiting import wait_until
-from training.study import JOURNAL
-from training.tune import Trial, read_trials
+from training import study as studies
+from training.tune import Trial, ranked
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -34,7 +34,7 @@ def test_a_killed_search_ends_with_the_trials_asked_for_and_the_first_one_is_the
     call = ("tune", *_QUICK, "--trials", "3", "--json")
 
     def finished() -> list[Trial]:
-        return read_trials(folder) if _has_a_study(folder) else []
+        return ranked(studies.read(folder)) if _has_a_study(folder) else []
 
     with running(home, *call, log=tmp_path / "first.log") as search:
         wait_until(finished, "a trial is finished", PATIENCE)
@@ -56,7 +56,7 @@ def test_a_killed_search_ends_with_the_trials_asked_for_and_the_first_one_is_the
 
 def _has_a_study(folder: Path) -> bool:
     """Whether the study itself, which is the first line, is written already."""
-    journal = folder / JOURNAL
+    journal = folder / studies.JOURNAL
     return journal.exists() and b"\n" in journal.read_bytes()
 
 

@@ -141,7 +141,7 @@ def test_a_model_that_reads_better_is_promoted_on_the_sets_of_the_settings(
     ended = digitline("models", "promote", shipped)
     assert (ended.code, in_production(ledger)) == (0, shipped)
     assert "scores every job submitted from now on" in ended.out
-    noted = promotions.history(ledger)[-1]
+    noted = promotions.history(ledger)[-1].grounds
     assert (noted.kind, noted.reason) == (Kind.GATE, None)
     assert noted.checks is not None
     assert len(noted.checks["classes"]) == 10  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ def test_the_shipped_model_is_registered_by_the_hash_of_its_card_and_scores(
     model = register_model(database, settings())
     assert (model.alias, model.sha256) == ("production", model_sha256(shipped_model()))
     assert register_model(database, settings()) == model
-    assert [one.kind for one in promotions.history(database)] == [Kind.FIRST]
+    assert [one.grounds.kind for one in promotions.history(database)] == [Kind.FIRST]
 
 
 @pytest.mark.parametrize("place", ["here", "in another Python"])
@@ -61,7 +61,7 @@ def test_a_shipped_model_that_went_with_its_release_is_succeeded_by_the_new_one(
     (said,) = caplog.messages
     assert "old came with an earlier Digitline and is gone" in said
     assert f"the shipped {model.name} scores every job submitted from now on, and 1 that waited" in said
-    assert promotions.history(database)[-1].kind is Kind.SUCCESSOR
+    assert promotions.history(database)[-1].grounds.kind is Kind.SUCCESSOR
     assert jobs.get(database, waiting.id).model == model.name
 
 

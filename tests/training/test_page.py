@@ -47,6 +47,7 @@ def test_a_page_loads_nothing_and_escapes_what_it_is_given(
     assert "&amp; more.png" in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert "url(" not in page
+    assert "default-src 'none'" in page
 
 
 def test_every_picture_says_in_words_what_it_shows(measured: Measurement, wrong_digits: Digits, card: Card) -> None:

@@ -21,13 +21,14 @@ def test_a_recipe_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) ->
     assert recipe.fast.epochs == 7
     assert recipe.fast.variation.rotation == 5.0
     assert recipe.fast.seed == 3
-    assert recipe.members == ()
+    assert recipe.careful == ()
 
 
-def test_careful_networks_differ_by_their_seeds_alone(tmp_path: Path) -> None:
-    recipe = read_recipe(written(tmp_path, "careful_seeds = [5, 6]\n[careful]\nepochs = 2\n"))
-    assert [member.seed for member in recipe.members] == [5, 6]
-    assert {member.epochs for member in recipe.members} == {2}
+def test_networks_have_in_common_what_the_table_all_says_and_else_what_is_their_own(tmp_path: Path) -> None:
+    text = "[all]\nepochs = 2\nseed = 4\n[fast]\nepochs = 9\n[[careful]]\nseed = 5\n[[careful]]\n"
+    recipe = read_recipe(written(tmp_path, text))
+    assert [one.epochs for one in recipe.networks] == [9, 2, 2]
+    assert [one.seed for one in recipe.networks] == [4, 5, 4]
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
@@ -45,8 +46,12 @@ def test_every_shipped_recipe_can_be_read_by_its_name(path: Path) -> None:
         ("[fast.variation]\ntwist = 1\n", "twist"),
         ("[fast.variation]\ncorruptions = ['melt']\n", "melt"),
         ("[fast]\ndistillation = 0.5\n", "repeat_after"),
-        ("careful_seeds = [3, 3]\n[careful]\n", "careful_seeds"),
-        ("careful_seeds = []\n[careful]\n", "careful_seeds"),
+        ("[[careful]]\n[[careful]]\n", "two seeds"),
+        ("[careful]\n", "careful"),
+        ("all = 3\n", "all"),
+        ("[all]\nepoch = 7\n", "epoch"),
+        ("shifts = []\n", "shifts"),
+        ("shifts = [[0, 9]]\n", "shifts"),
         ("[fast]\nseed = -1\n", "seed"),
         ("[slow]\n", "slow"),
         ("[fast\n", "no TOML"),

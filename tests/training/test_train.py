@@ -81,13 +81,14 @@ def test_a_cascade_learns_from_its_careful_networks_and_passes_on_no_more_than_i
     dataset: Dataset, tmp_path: Path
 ) -> None:
     fast = dataclasses.replace(SHORT, distillation=0.5, repeat_after=2)
-    recipe = ModelRecipe(
-        fast, careful=dataclasses.replace(SHORT, architecture="cnn-s"), careful_seeds=(3, 4), escalate=0.1
-    )
+    careful = tuple(dataclasses.replace(SHORT, architecture=name, seed=4) for name in ("cnn-s", "cnn-xs"))
+    recipe = ModelRecipe(fast, careful=careful, escalate=0.1, shifts=((0, 0), (1, -1)))
     card = train_on(dataset, tmp_path / "cascade", recipe=recipe)
 
     assert [network.file for network in card.networks] == ["fast.keras", "careful-1.keras", "careful-2.keras"]
-    assert [network.recipe["seed"] for network in card.careful] == [3, 4]
+    assert [network.architecture for network in card.careful] == ["cnn-s", "cnn-xs"]
+    assert [network.recipe["seed"] for network in card.networks] == [3, 4, 4]
+    assert card.shifts == recipe.shifts
     assert 0 < card.escalate_below < 1
     assert 0 < card.validation["escalated_share"] <= 0.1
 
@@ -190,7 +191,7 @@ def test_digits_of_ones_own_are_learned_from(dataset: Dataset, digits: Digits, t
 
 
 def test_networks_that_were_kept_from_different_digits_do_not_make_a_model(dataset: Dataset, tmp_path: Path) -> None:
-    recipe = ModelRecipe(SHORT, careful=dataclasses.replace(SHORT, split_seed=4))
+    recipe = ModelRecipe(SHORT, careful=(dataclasses.replace(SHORT, split_seed=4),))
     with pytest.raises(RecipeError, match="different digits aside"):
         train_on(dataset, tmp_path / "torn", recipe=recipe)
 

@@ -19,7 +19,7 @@ from training.dataset import Split
 from training.recipe import Recipe
 from training.search_figures import write_figures
 from training.space import Space
-from training.tune import Budget, Trial, importance, ranked, read_trials, recipe_of, tune_on
+from training.tune import Budget, Trial, importance, ranked, recipe_of, tune_on
 
 _SPACE = Space(architectures=("cnn-xs",), batch_sizes=(32, 64))
 _NAMES = ["architecture", "batch_size", "learning_rate", "dropout", "weight_decay", "label_smoothing"]
@@ -39,12 +39,21 @@ def searched(tiny: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def trials(tiny: Split, searched: Path) -> list[Trial]:
+    """What the same call tells again of that search, without any training."""
+    return tune_on(tiny, searched, space=_SPACE, budget=Budget(trials=3, epochs=1))
+
+
 def _drawn(trial: Trial) -> Mapping[str, object]:
     return {name: getattr(trial, name) for name in _NAMES}
 
 
-def test_trials_are_drawn_from_the_space_and_the_best_comes_first(searched: Path) -> None:
-    trials = read_trials(searched)
+def _drawn_in_order(trials: list[Trial]) -> list[Mapping[str, object]]:
+    return [_drawn(trial) for trial in sorted(trials, key=lambda trial: trial.number)]
+
+
+def test_trials_are_drawn_from_the_space_and_the_best_comes_first(trials: list[Trial]) -> None:
     assert sorted(trial.number for trial in trials) == [0, 1, 2]
     assert [trial.validation_accuracy for trial in trials] == sorted(
         (trial.validation_accuracy for trial in trials), reverse=True
@@ -59,7 +68,7 @@ def test_trials_are_drawn_from_the_space_and_the_best_comes_first(searched: Path
 
 
 def test_a_killed_search_goes_on_where_it_stood_and_tries_anew_what_was_running(
-    tiny: Split, searched: Path, tmp_path: Path
+    tiny: Split, trials: list[Trial], tmp_path: Path
 ) -> None:
     (first,) = tune_on(tiny, tmp_path, space=_SPACE, budget=Budget(trials=1, epochs=1))
     # What a kill leaves in the worst moment: a trial that runs, Optuna's lock, and half a line.
@@ -69,7 +78,7 @@ def test_a_killed_search_goes_on_where_it_stood_and_tries_anew_what_was_running(
         journal.write(b'{"op_code":6,"worker')
 
     notes: list[tuple[int, int, str]] = []
-    trials = tune_on(
+    resumed = tune_on(
         tiny,
         tmp_path,
         space=_SPACE,
@@ -77,14 +86,11 @@ def test_a_killed_search_goes_on_where_it_stood_and_tries_anew_what_was_running(
         progress=lambda *note: notes.append(note),
     )
 
-    assert first in trials
+    assert first in resumed
     states = [trial.state for trial in studies.read(tmp_path).trials]
     assert states == [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
     assert (notes[0][0], notes[-1][:2]) == (1, (3, 3))
-    undisturbed = sorted(read_trials(searched), key=lambda trial: trial.number)
-    assert [_drawn(trial) for trial in sorted(trials, key=lambda trial: trial.number)] == [
-        _drawn(trial) for trial in undisturbed
-    ]
+    assert _drawn_in_order(resumed) == _drawn_in_order(trials)
 
 
 @pytest.mark.timeout(20)  # Optuna waits 30 s before it breaks a lock
@@ -95,9 +101,8 @@ def test_a_lock_that_a_kill_left_behind_is_not_waited_for(tmp_path: Path) -> Non
         assert study.user_attrs == {"settings": {"seed": 3}}
 
 
-def test_a_search_that_has_its_trials_trains_nothing_more(tiny: Split, searched: Path) -> None:
-    before = read_trials(searched)
-    assert tune_on(tiny, searched, space=_SPACE, budget=Budget(trials=2, epochs=1)) == before
+def test_a_search_that_has_its_trials_trains_nothing_more(tiny: Split, searched: Path, trials: list[Trial]) -> None:
+    assert tune_on(tiny, searched, space=_SPACE, budget=Budget(trials=2, epochs=1)) == trials
     assert len(studies.read(searched).trials) == 3
 
 
@@ -138,7 +143,7 @@ def test_two_searches_do_not_write_to_one_folder(tiny: Split, tmp_path: Path) ->
 def test_a_damaged_journal_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / studies.JOURNAL).write_text(content)
     with pytest.raises(SettingsError, match="is damaged, or no journal"):
-        read_trials(tmp_path)
+        recipe_of(tmp_path)
 
 
 def test_a_hopeless_trial_is_ended_early(tiny: Split, tmp_path: Path) -> None:
@@ -168,8 +173,8 @@ def test_a_hopeless_trial_is_ended_early(tiny: Split, tmp_path: Path) -> None:
     assert [trial.state for trial in trials[:-1]] == ["complete"] * 5
 
 
-def test_the_recipe_of_a_trial_is_the_usual_one_but_for_what_was_searched(searched: Path) -> None:
-    best, *_, worst = read_trials(searched)
+def test_the_recipe_of_a_trial_is_the_usual_one_but_for_what_was_searched(searched: Path, trials: list[Trial]) -> None:
+    best, *_, worst = trials
     recipe = recipe_of(searched)
     assert {name: getattr(recipe, name) for name in _NAMES} == _drawn(best)
     assert dataclasses.replace(Recipe(), **_drawn(best)) == recipe  # type: ignore[arg-type]
@@ -184,11 +189,11 @@ def test_a_trial_that_is_not_there_is_named(searched: Path, tmp_path: Path) -> N
         recipe_of(tmp_path)
 
 
-def test_what_mattered_is_told_in_shares_and_drawn(searched: Path, tmp_path: Path) -> None:
+def test_what_mattered_is_told_in_shares_and_drawn(searched: Path, trials: list[Trial], tmp_path: Path) -> None:
     shares = importance(searched)
     assert set(shares) <= set(_NAMES)
     assert sum(shares.values()) == pytest.approx(1)
-    files = write_figures(read_trials(searched), shares, tmp_path)
+    files = write_figures(trials, shares, tmp_path)
     assert [file.name for file in files] == ["history.png", "history.svg", "importance.png", "importance.svg"]
     assert files[0].read_bytes().startswith(b"\x89PNG")
     assert "<svg" in files[3].read_text(encoding="utf-8")
