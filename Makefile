@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-# Both stamps change when the pins do, and then what they stand for is made anew.
+# A stamp changes when its pins do, and then what it stands for is made anew.
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
+FUZZING := $(VENV)/.fuzzing-installed
 
 .DEFAULT_GOAL := help
 
@@ -34,9 +35,17 @@ models: $(RUNTIME) ## Train the shipped models anew into build/models; DATA=mnis
 		$(BIN)/digitline train --recipe $$name --output build/models/$$name $(if $(DATA),--data $(DATA)) || exit 1; \
 	done
 
+.PHONY: bench-pictures
+bench-pictures: $(RUNTIME) ## Read pictures as people send them, made from MNIST's test digits; DATA=mnist/ names its files
+	$(BIN)/python -m benchmarks.pictures $(if $(DATA),--data $(DATA)) $(ARGS)
+
 .PHONY: test
 test: $(DEVELOPMENT) ## Run the tests; ARGS="tests/core -k lease" chooses
 	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(FUZZING) ## Fuzz what reads images, guided by coverage (Linux on x86-64); ARGS="--seconds 60"
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPMENT) ## Check style, types and the direction of imports
@@ -56,6 +65,8 @@ lock: ## Pin the newest requirements that pyproject.toml allows (needs uv on the
 		pyproject.toml --group build -o requirements.txt
 	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
 		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+		--group fuzz -o requirements-fuzz.txt
 
 .PHONY: clean
 clean: ## Remove .venv and every cache; the line's home stays
@@ -75,9 +86,13 @@ $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 	$(call install,requirements-dev.txt)
 	@touch $@
 
+$(FUZZING): requirements-fuzz.txt $(RUNTIME)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
+	@touch $@
+
 # Bytecode is compiled here, also where PYTHONDONTWRITEBYTECODE is set: without it TensorFlow takes 10 s longer to start.
 define install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib core classifier scheduler worker training digitline migrations
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib core classifier scheduler worker training digitline migrations benchmarks
 endef

@@ -16,7 +16,7 @@ from core.errors import ArtifactError
 from core.vocabulary import DIGITS
 
 #: Which `classifier.preprocess` a model was trained on; stored in its card, and raised with every change of a pixel.
-PREPROCESSING_VERSION = 1
+PREPROCESSING_VERSION = 2
 CARD = "card.json"
 #: File of the fast network, which every model folder holds.
 FAST = "fast.keras"

@@ -18,27 +18,44 @@ _PNG_HEADER = 33
 #: What a file can be told to be by its first bytes, and is refused as.
 _REFUSED: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF"),
+    (b"%!PS", "a PostScript document"),
     (b"8BPS", "a Photoshop document"),
-    (b"\x76\x2f\x31\x01", "an OpenEXR image"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
-    (b"\xff\x0a", "a JPEG XL image"),
-    (b"#?RADIANCE", "a Radiance image"),
+    (b"gimp xcf", "a GIMP picture"),
+    (b"\x76\x2f\x31\x01", "an OpenEXR picture"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"II\xbc\x01", "a JPEG XR picture"),
+    (b"#?RADIANCE", "a Radiance picture"),
+    (b"#?RGBE", "a Radiance picture"),
+    (b"AT&TFORM", "a DjVu document"),
+    (b"\x8aMNG\r\n\x1a\n", "an MNG animation"),
     (b"\x00\x00\x01\x00", "an icon"),
+    (b"\x00\x00\x02\x00", "a cursor"),
     (b"DDS ", "a DirectDraw surface"),
-    (b"<svg", "an SVG drawing"),
+    (b"qoif", "a QOI picture"),
+    (b"SIMPLE  =", "a FITS picture"),
+    *((b"P%d" % number + space, "a Netpbm picture") for number in range(1, 8) for space in (b"\n", b" ")),
 )
 #: Brands of ISO media files (bytes 8 to 12 after `ftyp`) that are pictures.
 _BRANDS: dict[bytes, str] = {
-    b"heic": "a HEIC image",
-    b"heix": "a HEIC image",
-    b"hevc": "a HEIC image",
-    b"mif1": "a HEIF image",
-    b"msf1": "a HEIF image",
-    b"avif": "an AVIF image",
-    b"avis": "an AVIF image",
+    b"heic": "a HEIC picture",
+    b"heix": "a HEIC picture",
+    b"heim": "a HEIC picture",
+    b"heis": "a HEIC picture",
+    b"hevc": "a HEIC picture",
+    b"hevx": "a HEIC picture",
+    b"mif1": "a HEIF picture",
+    b"mif2": "a HEIF picture",
+    b"msf1": "a HEIF picture",
+    b"avif": "an AVIF picture",
+    b"avis": "an AVIF picture",
+    b"crx ": "a raw picture of a Canon camera",
 }
+#: A DICOM file has its magic behind a preamble of 128 bytes.
+_DICOM = slice(128, 132)
+_XML = (b"<?xml", b"<!--", b"<!DOCTYPE svg", b"<svg")
 #: How far into an XML file its `<svg` is looked for, in bytes.
 _XML_PROLOGUE = 4096
 
@@ -59,6 +76,10 @@ class Header(NamedTuple):
     height: int
     #: True where OpenCV decodes it faithfully: grey or colour without transparency, in a kind it reads well.
     plain: bool
+    #: True where it says that it has grey levels only.
+    grey: bool = False
+    #: True where it says that its samples have 16 bits.
+    deep: bool = False
 
 
 def read_header(data: bytes) -> Header:
@@ -89,13 +110,32 @@ def damaged(what: str) -> ImageRejected:
     return ImageRejected(Reason.UNREADABLE, f"The image is damaged: {what}.")
 
 
+def unsupported(what: str, instead: str) -> ImageRejected:
+    """The refusal of a file that shows an image in a way that is not read, with how to mend it."""
+    return ImageRejected(Reason.UNSUPPORTED, f"{what}, which is not read; save it {instead}.")
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Let an image pass that has pixels, and not too many.
+
+    Raises:
+        ImageRejected: `too_large`, or `unreadable` where it has none.
+    """
+    if width * height > max_pixels:
+        raise ImageRejected(
+            Reason.TOO_LARGE, f"The image has {width:,} x {height:,} pixels; {max_pixels:,} are allowed in all."
+        )
+    if width * height == 0:
+        raise damaged("it has no pixels")
+
+
 def _refusal(data: bytes) -> ImageRejected:
     if len(data) < len(_PNG) and (_PNG.startswith(data) or _JPEG.startswith(data)):
         return truncated()
     kind = _other_kind(data)
     if kind is None:
         return ImageRejected(Reason.NOT_AN_IMAGE, "The file is not an image of a kind that is known.")
-    return ImageRejected(Reason.UNSUPPORTED, f"The file is {kind}, which is not read.")
+    return unsupported(f"The file is {kind}", "as a PNG or JPEG")
 
 
 def _other_kind(data: bytes) -> str | None:
@@ -104,7 +144,9 @@ def _other_kind(data: bytes) -> str | None:
     for magic, kind in _REFUSED:
         if data.startswith(magic):
             return kind
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml") and b"<svg" in data[:_XML_PROLOGUE]:
+    if data[_DICOM] == b"DICM":
+        return "a DICOM picture"
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_XML) and b"<svg" in data[:_XML_PROLOGUE]:
         return "an SVG drawing"
     return None
 
@@ -115,8 +157,9 @@ def _png(data: bytes) -> Header:
         raise truncated()
     if data[12:16] != b"IHDR":
         raise damaged("it does not begin with its header")
-    width, height, _, colour = struct.unpack_from(">IIBB", data, 16)
-    plain = colour in (0, 2, 3)
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
+    deep = bits == 16
+    plain = colour in (0, 2, 3) and not deep
     at = 8
     while True:
         length, name = struct.unpack_from(">I4s", data, at)
@@ -126,7 +169,7 @@ def _png(data: bytes) -> Header:
         if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
             raise damaged("a checksum is wrong")
         if name == b"IEND":
-            return Header("png", width, height, plain)
+            return Header("png", width, height, plain, deep=deep)
         if name in (b"tRNS", b"eXIf"):
             plain = False
         at = end
@@ -149,7 +192,7 @@ def _jpeg(data: bytes) -> Header:
         at += 2 + struct.unpack_from(">H", data, at + 2)[0]
     if data.rfind(b"\xff\xd9", at) < 0:
         raise truncated()
-    return Header("jpeg", width, height, components in (1, 3))
+    return Header("jpeg", width, height, components in (1, 3), grey=components == 1)
 
 
 def _gif(data: bytes) -> Header:
@@ -190,6 +233,8 @@ _PARSERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
     # The decoder reads a TIFF's size from its tags without decoding.
     (b"II*\x00", lambda _: Header("tiff", 0, 0, plain=False)),
     (b"MM\x00*", lambda _: Header("tiff", 0, 0, plain=False)),
+    (b"II+\x00", lambda _: Header("tiff", 0, 0, plain=False)),
+    (b"MM\x00+", lambda _: Header("tiff", 0, 0, plain=False)),
     (b"GIF87a", _gif),
     (b"GIF89a", _gif),
 )

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
-import struct
-import warnings
-import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
-import numpy as np
-import PIL.Image
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    ImageFile,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
-
-from classifier.formats import Header, damaged, read_header, truncated
+from classifier import decoders
+from classifier.formats import check_size, read_header
 from classifier.preprocess import Image
 from core.errors import ImageRejected
 from core.vocabulary import Reason
@@ -43,30 +26,6 @@ _ANYBODY_MAY_READ = 0o444
 #: What says nothing about the file but that the host or its share is in trouble, which may pass.
 _PASSING = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}
-)
-
-#: The decoder of every kind, named outright so that no other is tried.
-_DECODERS: dict[str, type[ImageFile.ImageFile]] = {
-    "png": PngImagePlugin.PngImageFile,
-    "jpeg": JpegImagePlugin.JpegImageFile,
-    "webp": WebPImagePlugin.WebPImageFile,
-    "bmp": BmpImagePlugin.BmpImageFile,
-    "tiff": TiffImagePlugin.TiffImageFile,
-    "gif": GifImagePlugin.GifImageFile,
-}
-#: What Pillow's decoders raise on files that are cut short or contradict themselves.
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    PIL.Image.DecompressionBombError,
 )
 
 
@@ -199,68 +158,19 @@ def decode(data: bytes, *, max_pixels: int) -> Image:
         max_pixels: most pixels that are decoded; the header is asked before anything is allocated.
 
     Returns:
-        uint8, (height, width) grey or (height, width, 3) BGR; turned as EXIF says, transparency laid onto white,
-        16 bits reduced to 8.
+        uint8, (height, width) grey or (height, width, 3) BGR; turned as EXIF says, transparency laid onto the paper that
+        its ink stands out from, 16 bits reduced to 8. A JPEG whose longer side has 2,000 pixels or more comes at 1/2, 1/4
+        or 1/8 of its size, with 1,000 pixels or more on that side.
 
     Raises:
         ImageRejected: `not_an_image`, `unsupported`, `truncated`, `too_large`, or `unreadable` where it is damaged.
     """
     header = read_header(data)
+    # Only its decoder reads a TIFF's size.
     if header.kind != "tiff":
-        _check_size(header.width, header.height, max_pixels)
-    if header.plain:
-        image = _decode_with_opencv(data)
-        if image is not None:
-            return image
-    return _decode_with_pillow(data, header, max_pixels)
-
-
-def _decode_with_opencv(data: bytes) -> Image | None:
-    """Decode without ever raising; None where OpenCV cannot."""
-    try:
-        image: Image | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR)
-    except cv2.error:
-        return None
-    return image
-
-
-def _decode_with_pillow(data: bytes, header: Header, max_pixels: int) -> Image:
-    try:
-        # What Pillow warns of is either harmless or ends in an error, and sizes are checked here.
-        with warnings.catch_warnings(action="ignore"), _DECODERS[header.kind](io.BytesIO(data)) as picture:
-            _check_size(picture.width, picture.height, max_pixels)
-            picture.load()
-            return _to_array(ImageOps.exif_transpose(picture))
-    except PIL.Image.DecompressionBombError:
-        raise _too_large(header.width, header.height, max_pixels) from None
-    except _DECODER_ERRORS as error:
-        raise (truncated() if "truncated" in str(error) else damaged("it cannot be decoded")) from error
-
-
-def _to_array(picture: PIL.Image.Image) -> Image:
-    if picture.mode.startswith("I;16"):
-        return (np.asarray(picture) >> 8).astype(np.uint8)
-    if picture.mode in ("I", "F"):
-        raise ImageRejected(Reason.UNSUPPORTED, "The image has 32 bits a pixel, which is not read.")
-    if picture.has_transparency_data:
-        paper = PIL.Image.new("RGBA", picture.size, "white")
-        picture = PIL.Image.alpha_composite(paper, picture.convert("RGBA"))
-    if picture.mode in ("1", "L"):
-        return np.array(picture.convert("L"))
-    return np.ascontiguousarray(np.asarray(picture.convert("RGB"))[..., ::-1])
-
-
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise _too_large(width, height, max_pixels)
-    if width * height == 0:
-        raise damaged("it has no pixels")
-
-
-def _too_large(width: int, height: int, max_pixels: int) -> ImageRejected:
-    return ImageRejected(
-        Reason.TOO_LARGE, f"The image has {width:,} x {height:,} pixels; {max_pixels:,} are allowed in all."
-    )
+        check_size(header.width, header.height, max_pixels)
+    image = decoders.with_opencv(data, header) if header.plain else None
+    return decoders.with_pillow(data, header, max_pixels) if image is None else image
 
 
 def _step(at: int, name: str) -> int:

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     model: Path | None = None
     #: Share of wrong labels to bear among those that are not marked `uncertain`, above 0 and below 1.
     target_error: float = Field(0.005, gt=0, lt=1)
+    #: Whether a picture of several digits is read as one string, where nobody says otherwise.
+    split: bool = False
     #: Share of the batches that the challenger scores in the shadow, 0 to 1.
     challenger_share: float = Field(0.1, ge=0, le=1)
     #: Folders of labelled digits that a model must pass before it is promoted, written as in PATH; default: none.

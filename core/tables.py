@@ -178,11 +178,15 @@ predictions = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("path", PathText, nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("label", SmallInteger, nullable=False),
+    # NULL: several digits were read as one string.
+    Column("label", SmallInteger),
     Column("confidence", Float, nullable=False),
     Column("margin", Float, nullable=False),
     Column("verdict", String(20), nullable=False),
     Column("true_label", SmallInteger),
+    # The string, and its digits from left to right, each with label and confidence; SQL NULL where one digit was read.
+    Column("string", Text),
+    Column("digits", JSON(none_as_null=True)),
 )
 
 # What the challenger said of images that are in `predictions`, position by position.
@@ -213,7 +217,7 @@ confusion = Table(
     Column("id", Integer, primary_key=True),
     Column("batch_id", ForeignKey("batches.id"), nullable=False),
     Column("actual", SmallInteger, nullable=False),
-    # NULL: the image was rejected or quarantined.
+    # NULL: no single digit was read, for the image was rejected, quarantined or read as a string.
     Column("predicted", SmallInteger),
     Column("count", Integer, nullable=False),
     UniqueConstraint("batch_id", "actual", "predicted"),

@@ -5,7 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+
+from core.words import BatchState, JobState, Labels, QueueName, Reason, Trigger, Verdict
+
+__all__ = [
+    "DIGITS",
+    "Accounts",
+    "Batch",
+    "BatchState",
+    "Cell",
+    "Digit",
+    "Job",
+    "JobState",
+    "Labels",
+    "Lease",
+    "Manifest",
+    "Model",
+    "NewJob",
+    "Outcome",
+    "Prediction",
+    "QueueName",
+    "Reason",
+    "Rejection",
+    "Trigger",
+    "Verdict",
+    "number_of",
+]
 
 #: The classes Digitline tells apart: the decimal digits.
 DIGITS = 10
@@ -14,92 +39,6 @@ DIGITS = 10
 def number_of(reference: str) -> int | None:
     """The number of a job or a model that a person typed; None: it is a name, or no database has a number so large."""
     return int(reference) if reference.isascii() and reference.isdecimal() and len(reference) < 10 else None
-
-
-class JobState(StrEnum):
-    """Where a job stands.
-
-    queued --> running --> done
-      |           |-----> failed      (ended, and not one image was scored)
-      +-----------+-----> cancelled
-      ^                     |
-      +------- retry -------+         (from any end, if something is left to score)
-    """
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def ended(self) -> bool:
-        """True once nothing more will be scored for the job."""
-        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-
-
-class BatchState(StrEnum):
-    """Where a batch stands.
-
-        queued --> leased --> done
-           ^         |------> queued       (released, or the lease ran out)
-           |         +------> quarantined  (its workers died too often)
-           +-- cancelled <-- queued | leased
-    A retry of the job takes quarantined and cancelled batches back to queued.
-    """
-
-    QUEUED = "queued"
-    LEASED = "leased"
-    DONE = "done"
-    QUARANTINED = "quarantined"
-    CANCELLED = "cancelled"
-
-
-class Trigger(StrEnum):
-    """Who asked for a job."""
-
-    INBOX = "inbox"
-    SCRIPT = "script"
-    CLI = "cli"
-    SCHEDULE = "schedule"
-
-
-class Verdict(StrEnum):
-    """What a scored image is taken for."""
-
-    DIGIT = "digit"
-    UNCERTAIN = "uncertain"
-
-
-class Reason(StrEnum):
-    """Why an image was not scored."""
-
-    NOT_AN_IMAGE = "not_an_image"
-    UNSUPPORTED = "unsupported"
-    TRUNCATED = "truncated"
-    TOO_LARGE = "too_large"
-    EMPTY = "empty"
-    BLANK = "blank"
-    MISSING = "missing"
-    UNREADABLE = "unreadable"
-    OUTSIDE = "outside"
-    QUARANTINED = "quarantined"
-
-
-class Labels(StrEnum):
-    """Where true labels come from."""
-
-    AUTO = "auto"
-    FOLDERS = "folders"
-    CSV = "csv"
-    NONE = "none"
-
-
-class QueueName(StrEnum):
-    """The queue a batch waits in; a small job must not wait behind a large one."""
-
-    EXPRESS = "express"
-    BULK = "bulk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +92,8 @@ class NewJob:
     queue: QueueName
     triggered_by: Trigger
     labels: Labels = Labels.AUTO
+    #: Whether a picture of several digits is read as one string.
+    split: bool = False
     #: Name of the folder under `claimed/` that holds the images, for a job of the inbox.
     claim: str | None = None
 
@@ -178,6 +119,8 @@ class Job:
     batches: int
     model: str
     created_at: datetime
+    #: Whether a picture of several digits is read as one string.
+    split: bool = False
     started_at: datetime | None = None
     finished_at: datetime | None = None
     #: Images with a known true label among the scored, and how many of them were read right.
@@ -224,9 +167,20 @@ class Lease:
     #: URL of the folder the images lie in.
     source: str
     manifest: Manifest
+    #: Whether a picture of several digits is read as one string.
+    split: bool = False
     #: Id of the challenger at the claim, if there is one, and its share of the batches; None: as the settings say.
     challenger: int | None = None
     challenger_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """One digit of a string."""
+
+    label: int
+    #: Calibrated probability of `label`, 0 to 1.
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +190,16 @@ class Prediction:
     position: int
     path: str
     sha256: str
-    label: int
-    #: Calibrated probability of `label`, 0 to 1.
+    #: The digit; of several digits that were read as one string, that string, such as "1947".
+    label: int | str
+    #: Calibrated probability of `label`, 0 to 1; of a string, the product of its digits' confidences.
     confidence: float
     #: Calibrated probability of `label` less that of the runner-up, 0 to 1.
     margin: float
     verdict: Verdict
     true_label: int | None = None
+    #: The digits of a string, from left to right; empty where one digit was read.
+    digits: Sequence[Digit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +219,7 @@ class Cell:
     """One cell of a confusion matrix."""
 
     actual: int
-    #: None: the image was rejected.
+    #: None: no single digit was read, for the image was rejected or read as a string.
     predicted: int | None
     count: int
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,9 @@ from scheduler.producer import Line
 
 log = logging.getLogger(__name__)
 
-#: A share of a job's results: `scored` includes the uncertain ones.
-Only = Literal["scored", "rejected", "uncertain"]
-ONLY: tuple[Only, ...] = ("scored", "rejected", "uncertain")
+#: A share of a job's results, by status or by verdict.
+Only = Literal["scored", "rejected", "digit", "uncertain", "not_a_digit", "blank", "low_contrast", "several"]
+ONLY: tuple[Only, ...] = get_args(Only)
 
 
 class JobHandle:
@@ -104,7 +104,7 @@ class JobHandle:
         """Every image that has met its end so far, in the order of the folder; read batch by batch.
 
         Args:
-            only: `scored`, `rejected` or `uncertain`; None: all of them.
+            only: a status, `scored` or `rejected`, or one of the verdicts; None: all of them.
 
         Raises:
             ValueError: `only` is something else.
@@ -113,6 +113,10 @@ class JobHandle:
             raise ValueError(f"only={only!r}: it must be one of {', '.join(ONLY)}.")
         found = result_ledger.of_job(self._line.database, self.id)
         return (result for result in found if only is None or _matches(result, only))
+
+    def verdicts(self) -> dict[Verdict, int]:
+        """Count the images by what they are taken for; those that could not be decoded are in none."""
+        return result_ledger.verdict_counts(self._line.database, self.id)
 
     def correct(self, path: str, label: int, *, by: str | None = None) -> Correction:
         """Keep a person's word on an image, for training to learn from.
@@ -133,7 +137,7 @@ class JobHandle:
         return corrections.of_job(self._line.database, self.id)
 
     def confusion_matrix(self) -> NDArray[np.int64]:
-        """Count the scored images by true and by predicted label.
+        """Count the scored images of one digit by true and by predicted label, whatever their verdict.
 
         Returns:
             int64, (10, 10), rows actual, columns predicted; all zero where no true label is known.
@@ -145,7 +149,7 @@ class JobHandle:
         return matrix
 
     def rejected_by_class(self) -> NDArray[np.int64]:
-        """Count the images that could not be scored by true label.
+        """Count by true label the images in which no single digit was read: the rejected ones, and strings.
 
         Returns:
             int64, (10,); all zero where no true label is known.
@@ -196,6 +200,7 @@ def submit(
     name: str | None = None,
     labels: Labels | str = Labels.AUTO,
     queue: QueueName | str = "auto",
+    split: bool | None = None,
     triggered_by: Trigger = Trigger.SCRIPT,
 ) -> JobHandle:
     """Hand a folder of images over to the line; returns as soon as it is queued.
@@ -205,6 +210,7 @@ def submit(
         name: for people; default: the folder's name.
         labels: where true labels come from: `auto`, `folders` (`0/` to `9/`), `csv` (labels.csv) or `none`.
         queue: `express`, `bulk` or `auto`, which is express for a small folder.
+        split: whether a picture of several digits is read as one string; default: the setting `split`.
         triggered_by: who asked.
 
     Raises:
@@ -219,6 +225,7 @@ def submit(
         name=name,
         labels=Labels(labels),
         queue=None if queue == "auto" else QueueName(queue),
+        split=split,
         triggered_by=triggered_by,
     )
     return JobHandle(line, job)
@@ -243,7 +250,7 @@ def jobs(limit: int = 50) -> list[JobHandle]:
 
 
 def _matches(result: Result, only: Only) -> bool:
-    return result.verdict is Verdict.UNCERTAIN if only == "uncertain" else result.status == only
+    return only in (result.status, result.verdict)
 
 
 def _send_waiting(line: Line) -> None:

@@ -15,7 +15,7 @@ from digitline.plain import printable
 from digitline.records import RESULT_KEYS, as_json, encodable_record, result_record
 
 #: Columns of the table, their widths in characters; the path comes last, for its length is not known beforehand.
-_WIDTHS = {"status": 8, "label": 5, "confidence": 10, "verdict": 9, "true": 4, "reason": 12}
+_WIDTHS = {"status": 8, "label": 8, "confidence": 10, "verdict": 12, "true": 4, "reason": 12}
 
 
 def write_table(results: Iterable[Result], stream: TextIO) -> None:
@@ -36,11 +36,16 @@ def write_table(results: Iterable[Result], stream: TextIO) -> None:
 
 
 def write_csv(results: Iterable[Result], stream: TextIO) -> None:
-    """Write CSV (RFC 4180) with a header; bytes of a name that are no UTF-8 are written as `\\udcff`."""
+    """Write CSV (RFC 4180) with a header; bytes of a name that are no UTF-8 are written as `\\udcff`.
+
+    The digits of a string are written as JSON.
+    """
     writer = csv.writer(stream)
     writer.writerow(RESULT_KEYS)
     for result in results:
-        writer.writerow([*encodable_record(result).values()])
+        record = encodable_record(result)
+        digits = as_json(record["digits"]) if result.digits else None
+        writer.writerow([*{**record, "digits": digits}.values()])
 
 
 def write_json(results: Iterable[Result], stream: TextIO) -> None:

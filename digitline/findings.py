@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -52,7 +53,7 @@ class Findings:
     right: NDArray[np.int64] = field(default_factory=_bins)
     wrong: NDArray[np.int64] = field(default_factory=_bins)
     unknown: NDArray[np.int64] = field(default_factory=_bins)
-    #: Scored images by predicted label, int64, (10,).
+    #: Scored images of one digit by predicted label, int64, (10,).
     read_as: NDArray[np.int64] = field(default_factory=lambda: np.zeros(DIGITS, np.int64))
     #: Wrong answers, the most confident first.
     mistakes: list[Result] = field(default_factory=list)
@@ -60,8 +61,8 @@ class Findings:
     least_certain: list[Result] = field(default_factory=list)
     #: The first rejected images, in the order of the folder.
     rejected: list[Result] = field(default_factory=list)
-    #: Scored images whose verdict is `uncertain`.
-    uncertain: int = 0
+    #: Images by what they are taken for.
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
 
 
 def gather(results: Iterable[Result]) -> Findings:
@@ -69,6 +70,8 @@ def gather(results: Iterable[Result]) -> Findings:
     findings = Findings()
     mistakes, doubts = _Top(SHOWN_IMAGES), _Top(SHOWN_IMAGES)
     for result in results:
+        if result.verdict is not None:
+            findings.verdicts[result.verdict] += 1
         if result.label is None or result.confidence is None:
             if len(findings.rejected) < LISTED_REJECTIONS:
                 findings.rejected.append(result)
@@ -81,9 +84,9 @@ def gather(results: Iterable[Result]) -> Findings:
     return findings
 
 
-def _count(findings: Findings, result: Result, label: int, confidence: float) -> None:
-    findings.read_as[label] += 1
-    findings.uncertain += result.verdict is Verdict.UNCERTAIN
+def _count(findings: Findings, result: Result, label: int | str, confidence: float) -> None:
+    if isinstance(label, int):
+        findings.read_as[label] += 1
     place = min(int(confidence * BINS), BINS - 1)
     if result.true_label is None:
         findings.unknown[place] += 1

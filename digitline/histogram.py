@@ -20,16 +20,16 @@ _PALE = "#9db8d2"
 def confidence_figure(findings: Findings) -> Figure:
     """Draw how confidences are spread; right and wrong apart where the truth is known."""
     figure, axes = _page(6.4, 3.4)
-    middles = (np.arange(BINS) + 0.5) / BINS
-    floor = np.zeros(BINS, np.int64)
+    edges = np.linspace(0, 1, BINS + 1)
+    # Not stacked: on a logarithmic axis the upper part would look a hundred times too large.
     for counts, colour, label in (
-        (findings.wrong, _WRONG, "wrong"),
-        (findings.right, _INK, "right"),
         (findings.unknown, _PALE, "true label unknown"),
+        (findings.right, _INK, "right"),
     ):
         if counts.any():
-            axes.bar(middles, counts, 0.92 / BINS, bottom=floor, color=colour, label=label)
-            floor = floor + counts
+            axes.stairs(counts, edges, fill=True, alpha=0.8, color=colour, label=label)
+    if findings.wrong.any():
+        axes.stairs(findings.wrong, edges, linewidth=1.8, color=_WRONG, label="wrong")
     axes.set_yscale("symlog", linthresh=10)
     axes.set(xlim=(0, 1), xlabel="confidence", ylabel="images (logarithmic)", title="Confidence")
     axes.legend(loc="upper left")

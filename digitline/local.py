@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from classifier.artifact import shipped_model
 from classifier.images import ImageFolder, decode, read_image
 from classifier.predict import Predictor
-from classifier.preprocess import prepare
-from core.errors import ImageRejected
+from classifier.readings import read as read_pictures
+from classifier.readings import ways_to_read
 from core.ledger.results import Result
 from core.quiet import without_native_chatter
 from core.settings import Settings, get_settings
 from core.vocabulary import Labels, Manifest, Outcome
 from scheduler.folder import list_files, true_labels
-from worker.journey import Seen, tally
+from worker.seen import Seen
+from worker.tally import tally
 
 Array = NDArray[np.uint8]
 AnyPath = str | os.PathLike[str]
@@ -39,13 +40,16 @@ class Item:
     true_label: int | None = None
 
 
-def predict(images: AnyPath | Array | Iterable[AnyPath | Array], *, model: AnyPath | None = None) -> list[Result]:
+def predict(
+    images: AnyPath | Array | Iterable[AnyPath | Array], *, model: AnyPath | None = None, split: bool | None = None
+) -> list[Result]:
     """Read digits in this process.
 
     Args:
         images: paths of files or folders, or arrays of uint8: (height, width) grey, (height, width, 3) BGR,
             a stack (n, height, width) or (n, height, width, 3); one of them, or any number in any mixture.
         model: the model folder; default: the setting `model`, else the shipped one.
+        split: whether a picture of several digits is read as one string; default: the setting `split`.
 
     Returns:
         One result an image, in order. An image that cannot be read is `rejected` with a reason, as on the line;
@@ -56,22 +60,23 @@ def predict(images: AnyPath | Array | Iterable[AnyPath | Array], *, model: AnyPa
         ArtifactError: the model folder is damaged, foreign or of another version.
         ValueError: an array is of another shape or type.
     """
-    return list(read(chain.from_iterable(_items(images, get_settings())), model=model))
+    return list(read(chain.from_iterable(_items(images, get_settings())), model=model, split=split))
 
 
-def read_paths(paths: Iterable[Path], *, model: AnyPath | None = None) -> Iterator[Result]:
+def read_paths(paths: Iterable[Path], *, model: AnyPath | None = None, split: bool | None = None) -> Iterator[Result]:
     """Read files, and folders with all that is in them, a batch at a time; errors as `predict`."""
     settings = get_settings()
-    return read(chain.from_iterable(_of_path(path, settings) for path in paths), model=model)
+    return read(chain.from_iterable(_of_path(path, settings) for path in paths), model=model, split=split)
 
 
-def read(items: Iterable[Item], *, model: AnyPath | None = None) -> Iterator[Result]:
+def read(items: Iterable[Item], *, model: AnyPath | None = None, split: bool | None = None) -> Iterator[Result]:
     """Read images, a batch at a time, so that memory does not grow with their number."""
     settings = get_settings()
     predictor = load_predictor(model)
     remaining = iter(items)
+    split = settings.split if split is None else split
     while batch := list(islice(remaining, settings.batch_size)):
-        yield from _read_batch(batch, predictor, settings)
+        yield from _read_batch(batch, predictor, settings, split=split)
 
 
 def load_predictor(model: AnyPath | None = None) -> Predictor:
@@ -80,23 +85,37 @@ def load_predictor(model: AnyPath | None = None) -> Predictor:
     return _loaded(Path(model or settings.model or shipped_model()).expanduser().absolute(), settings.batch_size)
 
 
+def load_file(path: Path, settings: Settings) -> tuple[bytes, Array]:
+    """The bytes of a file, and the picture they hold.
+
+    Raises:
+        ImageRejected: it holds none that can be read.
+    """
+    # A link that a person names is meant; only links inside a folder are not followed.
+    target = Path(os.path.realpath(path))
+    data = read_image(target.parent, target.name, max_bytes=settings.max_bytes)
+    return data, decode(data, max_pixels=settings.max_pixels)
+
+
 @cache
 def _loaded(folder: Path, batch_size: int) -> Predictor:
     with without_native_chatter():
         return Predictor(folder, batch_size=batch_size)
 
 
-def _read_batch(batch: Sequence[Item], predictor: Predictor, settings: Settings) -> list[Result]:
-    seen = Seen.for_images(len(batch))
+def _read_batch(batch: Sequence[Item], predictor: Predictor, settings: Settings, *, split: bool) -> list[Result]:
+    seen = Seen()
     for position, item in enumerate(batch):
-        try:
+        with seen.looking_at(position, item.path):
             data, picture = item.load()
-            seen.add(position, data, prepare(picture))
-        except ImageRejected as error:
-            seen.refuse(position, error)
+            seen.add(position, data, ways_to_read(picture, split=split))
     manifest = Manifest([item.path for item in batch], [item.true_label for item in batch])
-    confident_above = predictor.card.confident_above(settings.target_error)
-    return _results(tally(manifest, seen, predictor(seen.digits), confident_above, {}), predictor.card.name)
+    readings = [
+        reading
+        for digits, ways in seen.parts(predictor.batch_size)
+        for reading in read_pictures(predictor(digits), ways, predictor.card, settings.target_error)
+    ]
+    return _results(tally(manifest, seen, readings, {}), predictor.card.name)
 
 
 def _results(outcome: Outcome, model: str) -> list[Result]:
@@ -111,6 +130,7 @@ def _results(outcome: Outcome, model: str) -> list[Result]:
             true_label=one.true_label,
             sha256=one.sha256,
             model=model,
+            digits=one.digits,
         )
         for one in outcome.predictions
     }
@@ -118,6 +138,7 @@ def _results(outcome: Outcome, model: str) -> list[Result]:
         one.position: Result(
             path=one.path,
             status="rejected",
+            verdict=one.reason.verdict,
             true_label=one.true_label,
             reason=one.reason,
             message=one.message,
@@ -162,9 +183,7 @@ def _of_array(picture: Array, place: int) -> Item:
 
 def _of_path(path: Path, settings: Settings) -> Iterable[Item]:
     if not path.is_dir():
-        # A link that a person names is meant; only links inside a folder are not followed.
-        target = Path(os.path.realpath(path))
-        return [Item(str(path), partial(_load_one, target, settings))]
+        return [Item(str(path), partial(load_file, path, settings))]
     files = list_files(path)
     labels = true_labels(path, files, Labels.AUTO) or [None] * len(files)
     folder = ImageFolder(path, max_bytes=settings.max_bytes)
@@ -172,11 +191,6 @@ def _of_path(path: Path, settings: Settings) -> Iterable[Item]:
         Item(file, partial(_load, folder, file, settings.max_pixels), label)
         for file, label in zip(files, labels, strict=True)
     )
-
-
-def _load_one(path: Path, settings: Settings) -> tuple[bytes, Array]:
-    data = read_image(path.parent, path.name, max_bytes=settings.max_bytes)
-    return data, decode(data, max_pixels=settings.max_pixels)
 
 
 def _load(folder: ImageFolder, relative: str, max_pixels: int) -> tuple[bytes, Array]:

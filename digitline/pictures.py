@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from classifier.images import ImageFolder, decode
-from classifier.preprocess import Image, prepare
+from classifier.preprocess import Image, explain
 from core.errors import ImageRejected
 from core.ledger.results import Result
 from core.settings import Settings
@@ -23,8 +23,10 @@ _LONGEST_SIDE = 160
 class Picture:
     """An image as a page shows it."""
 
-    #: Data URLs of the image and of what the network saw of it; None where the file cannot be shown any more.
+    #: Data URL of the image; None where the file cannot be shown any more.
     original: str | None = None
+    #: Data URL of what the network saw of it, or, of a rejected one, of the last step before it was turned away; None of
+    #: a string, whose parting the network had a part in.
     prepared: str | None = None
     #: Why there is no picture, or why it may be another than the one that was scored.
     note: str | None = None
@@ -38,16 +40,17 @@ class Album:
         self._max_pixels = settings.max_pixels
 
     def picture(self, result: Result) -> Picture:
-        """The picture of a scored image, or a note where its file is gone."""
+        """The picture of an image that was seen, or a note where its file is gone."""
         try:
             data = self._folder.read(result.path)
             image = decode(data, max_pixels=self._max_pixels)
-            prepared = prepare(image)
+            explained = explain(image)
         except (ImageRejected, OSError) as error:
             return Picture(note=f"No picture: {error}")
         changed = result.sha256 is not None and hashlib.sha256(data).hexdigest() != result.sha256
         note = "The file has changed since it was scored." if changed else None
-        return Picture(data_url(_small(image)), data_url(prepared), note)
+        last = explained.steps[-1][1] if explained.prepared is None else explained.prepared
+        return Picture(data_url(_small(image)), None if result.digits else data_url(_small(last)), note)
 
 
 def data_url(image: Image) -> str:

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from datetime import datetime
 
 from core.ledger.results import Result
-from core.vocabulary import Job
+from core.vocabulary import Digit, Job
 from digitline.pace import images_per_second, seconds_left
 from digitline.plain import encodable
 
 #: Keys of a result, in the order in which every format gives them.
-RESULT_KEYS = ("path", "status", "label", "confidence", "verdict", "true_label", "reason", "model")
+RESULT_KEYS = ("path", "status", "label", "confidence", "verdict", "true_label", "reason", "model", "digits")
 
 
 def as_json(value: object) -> str:
@@ -21,7 +21,11 @@ def as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=True, allow_nan=False)
 
 
-def result_record(result: Result) -> dict[str, str | int | float | None]:
+#: A result by `RESULT_KEYS`; the label of a string is a text, and its digits are objects of label and confidence.
+Record = dict[str, str | int | float | list[dict[str, int | float]] | None]
+
+
+def result_record(result: Result) -> Record:
     """A result by `RESULT_KEYS`."""
     return {
         "path": result.path,
@@ -32,10 +36,16 @@ def result_record(result: Result) -> dict[str, str | int | float | None]:
         "true_label": result.true_label,
         "reason": None if result.reason is None else result.reason.value,
         "model": result.model,
+        "digits": [digit_record(digit) for digit in result.digits] or None,
     }
 
 
-def encodable_record(result: Result) -> dict[str, str | int | float | None]:
+def digit_record(digit: Digit) -> dict[str, int | float]:
+    """A digit of a string as an object."""
+    return {"label": digit.label, "confidence": round(digit.confidence, 6)}
+
+
+def encodable_record(result: Result) -> Record:
     """As `result_record`, for formats that take UTF-8 only."""
     return {**result_record(result), "path": encodable(result.path)}
 
@@ -56,6 +66,7 @@ def job_record(job: Job, **more: object) -> Mapping[str, object]:
         "batches": job.batches,
         "model": job.model,
         "queue": job.queue.value,
+        "split": job.split,
         "triggered_by": job.triggered_by.value,
         "source": job.source,
         "created_at": _iso(job.created_at),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,9 +18,9 @@ from core.ledger import batches, models, results
 from core.ledger.results import Result
 from core.settings import get_settings
 from core.sources import to_path
-from core.vocabulary import DIGITS, Cell, Job, Model
+from core.vocabulary import DIGITS, Cell, Job, Model, Verdict
 from digitline.export import replacing
-from digitline.findings import Findings, gather
+from digitline.findings import SHOWN_IMAGES, Findings, gather
 from digitline.histogram import confidence_figure, digits_figure
 from digitline.pace import images_per_second, seconds_left, seconds_worked
 from digitline.pictures import Album, Picture
@@ -68,6 +69,7 @@ def _contents(database: Database, job: Job) -> dict[str, object]:
     evaluation = score_matrix(matrix) if matrix.any() else None
     labelled = evaluation is not None or rejected_by_class.any()
     shown = findings.mistakes if labelled else findings.least_certain
+    turned_away = [result for result in findings.rejected if result.verdict is not None][:SHOWN_IMAGES]
     return {
         "job": job,
         "now": datetime.now(UTC),
@@ -77,6 +79,9 @@ def _contents(database: Database, job: Job) -> dict[str, object]:
         "figures": _figures(findings, evaluation),
         "labelled": labelled,
         "images": list(_with_pictures(job, shown)),
+        "turned_away": list(_with_pictures(job, turned_away)),
+        "explain": _explain_command(job),
+        "verdicts": {verdict: findings.verdicts[verdict] for verdict in Verdict},
         "rejections": results.rejection_counts(database, job.id),
         "rate": images_per_second(job),
         "seconds": seconds_worked(job),
@@ -102,9 +107,11 @@ def _confusion(cells: list[Cell]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def _figures(findings: Findings, evaluation: Evaluation | None) -> Mapping[str, str]:
     """Plots as data URLs, by name; none where nothing was scored."""
-    if not findings.read_as.any():
+    if not findings.least_certain:
         return {}
-    figures = {"confidence": confidence_figure(findings), "digits": digits_figure(findings.read_as)}
+    figures = {"confidence": confidence_figure(findings)}
+    if findings.read_as.any():
+        figures["digits"] = digits_figure(findings.read_as)
     if evaluation is not None:
         figures["confusion"] = confusion_figure(evaluation.confusion_matrix)
     return {name: png_data_url(figure) for name, figure in figures.items()}
@@ -118,6 +125,15 @@ def _with_pictures(job: Job, shown: list[Result]) -> Iterator[tuple[Result, Pict
         return
     for result in shown:
         yield result, album.picture(result)
+
+
+def _explain_command(job: Job) -> str:
+    """The command that shows the steps of an image; PATH stands for the path as the page gives it."""
+    try:
+        folder = shlex.quote(f"{to_path(job.source)}/")
+    except SourceNotFound:  # the pictures say so
+        folder = ""
+    return f"digitline explain {folder}PATH{' --split' if job.split else ''}"
 
 
 def _model_of(database: Database, job: Job) -> Model:

@@ -53,6 +53,7 @@ def submit(
     name: str | None = None,
     labels: Labels = Labels.AUTO,
     queue: QueueName | None = None,
+    split: bool | None = None,
     triggered_by: Trigger,
     claim: str | None = None,
 ) -> Job:
@@ -64,6 +65,7 @@ def submit(
         name: for people; default: the folder's name.
         labels: where true labels come from.
         queue: default: `express` for a small job, `bulk` for a large one.
+        split: whether a picture of several digits is read as one string; default: as the settings say.
         triggered_by: who asked.
         claim: name of the folder under `claimed/`, for a drop of the inbox; it makes one job, ever.
 
@@ -72,7 +74,16 @@ def submit(
         RevisionMismatch: the ledger's schema is not this version's.
         LedgerUnreachable, QueueUnreachable: a server does not answer. Nothing was queued.
     """
-    new = plan(line.settings, folder, name=name, labels=labels, queue=queue, triggered_by=triggered_by, claim=claim)
+    new = plan(
+        line.settings,
+        folder,
+        name=name,
+        labels=labels,
+        queue=queue,
+        split=split,
+        triggered_by=triggered_by,
+        claim=claim,
+    )
     line.database.check_revision()
     line.inspector.ping()
     crash_point("producer.planned")
@@ -94,6 +105,7 @@ def plan(
     name: str | None,
     labels: Labels,
     queue: QueueName | None,
+    split: bool | None = None,
     triggered_by: Trigger,
     claim: str | None,
 ) -> NewJob:
@@ -108,5 +120,6 @@ def plan(
         queue=queue or (QueueName.EXPRESS if small else QueueName.BULK),
         triggered_by=triggered_by,
         labels=labels,
+        split=settings.split if split is None else split,
         claim=claim,
     )

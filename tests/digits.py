@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from digitline.samples import write_samples
+import cv2
+import numpy as np
+
+from digitline.samples import FOLDER, write_samples
+from training.idx import read_idx
 
 
 def digit_folder(folder: Path, count: int) -> Path:
@@ -22,6 +27,18 @@ def loose_digits(folder: Path, count: int) -> list[Path]:
     for empty in [*staging.iterdir(), staging]:
         empty.rmdir()
     return moved
+
+
+def string_picture(path: Path, samples: Sequence[int]) -> str:
+    """Write a scan that shows some of the sample digits side by side, dark on light; returns what it says."""
+    images = read_idx(FOLDER / "t10k-images-idx3-ubyte.gz")[list(samples)]
+    labels = read_idx(FOLDER / "t10k-labels-idx1-ubyte.gz")[list(samples)]
+    row = np.hstack([np.pad(image, ((10, 10), (2, 2))) for image in images])
+    page = np.pad(cv2.resize(row, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC), 40)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), 230 - (page * 0.8).astype(np.uint8)):
+        raise OSError(f"{path} cannot be written.")
+    return "".join(map(str, labels))
 
 
 def files_below(folder: Path) -> set[str]:

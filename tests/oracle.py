@@ -13,7 +13,7 @@ from core.ledger import jobs, results
 from core.vocabulary import Cell
 
 
-def check_job(database: Database, job_id: int, expected: Mapping[str, int | None]) -> None:
+def check_job(database: Database, job_id: int, expected: Mapping[str, int | str | None]) -> None:
     """Assert that a job lost nothing, invented nothing and counted nothing twice.
 
     Args:
@@ -35,7 +35,7 @@ def check_job(database: Database, job_id: int, expected: Mapping[str, int | None
 def check_confusion(database: Database, job_id: int) -> None:
     """Assert that the confusion cells are those of the rows."""
     rows = Counter(
-        (result.true_label, result.label)
+        (result.true_label, result.label if isinstance(result.label, int) else None)
         for result in results.of_job(database, job_id)
         if result.true_label is not None
     )

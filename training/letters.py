@@ -1,17 +1,12 @@
-"""The strokes of handwritten letters that have no twin among the digits; every stroke goes through points of a unit box."""
+"""Handwritten letters and signs that have no twin among the digits, as strokes."""
 
 from __future__ import annotations
-
-import numpy as np
-from numpy.typing import NDArray
 
 #: Letters that cannot be told from a digit, not even by people.
 TWINS = frozenset("OolISsZzBgqb")
 
-Stroke = NDArray[np.float64]
-
-# Points are x,y from the top left; `|` lifts the pen; a stroke after `~` is bent smoothly, any other has corners.
-_STROKES = {
+#: Letters and signs in the short form of `training.strokes`.
+LETTERS = {
     "A": "0,1 .5,0 1,1|.2,.6 .8,.6",
     "C": "~.95,.2 .6,0 .15,.25 .1,.7 .5,1 .95,.8",
     "D": "0,0 0,1|~0,0 .7,.05 1,.5 .7,.95 0,1",
@@ -60,35 +55,3 @@ _STROKES = {
     "&": "~1,1 .2,.3 .4,0 .65,.2 .1,.65 .2,1 .6,.95 .95,.5",
     "%": "1,0 0,1|~.2,.05 .05,.2 .2,.35 .35,.2 .2,.05|~.8,.65 .65,.8 .8,.95 .95,.8 .8,.65",
 }
-
-#: What can be drawn.
-LETTERS = tuple(_STROKES)
-
-
-def strokes_of(letter: str) -> list[tuple[Stroke, bool]]:
-    """Find the strokes of a letter: points float64, (n, 2), x and y about 0 to 1, and whether they are bent smoothly."""
-    found = []
-    for text in _STROKES[letter].split("|"):
-        smooth = text.startswith("~")
-        points = [tuple(map(float, point.split(","))) for point in text.removeprefix("~").split()]
-        found.append((np.array(points), smooth))
-    return found
-
-
-def bend(points: Stroke, steps: int = 8) -> Stroke:
-    """Lay a smooth curve through points (Catmull and Rom 1974, uniform).
-
-    Args:
-        points: float64, (n, 2); n >= 2.
-        steps: points of the curve from one to the next.
-
-    Returns:
-        float64, ((n - 1) * steps + 1, 2).
-    """
-    ends = np.concatenate([points[:1], points, points[-1:]])
-    t = np.linspace(0, 1, steps, endpoint=False)[:, np.newaxis]
-    pieces = [
-        0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-        for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False)
-    ]
-    return np.concatenate([*pieces, points[-1:]])

@@ -6,23 +6,29 @@ digit is as likely as the next stays unsure of those that it never saw, too (Hen
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.preprocess import SIDE, Image, prepare
 from core.errors import ImageRejected
 from training.dataset import NO_DIGIT, Digits
-from training.letters import LETTERS, Stroke, bend, strokes_of
+from training.letters import LETTERS, TWINS
+from training.strokes import PAGE, bend, draw, write
 
-#: Side of the page that is drawn on, in pixels: several times a prepared image's, so that strokes come out soft.
-_PAGE = 96
-#: Bits of a pixel's fraction that OpenCV draws by.
-_BITS = 4
-#: Smallest and largest pen, in pixels of the page; scaled into 20x20 they are those of MNIST.
-_PENS = (5, 14)
+_LETTERS = tuple(LETTERS.values())
+#: Without the letter that is a one as soon as its dot is taken for dust.
+_PRINTED = tuple(sorted(set(string.ascii_letters) - TWINS - {"i"}))
+_FONTS = (
+    cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.FONT_HERSHEY_DUPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
+)
+#: Size that fills about half of the page.
+_SCALE = 2.2
 
 
 def outliers(count: int, *, seed: int) -> Digits:
@@ -41,72 +47,60 @@ def outliers(count: int, *, seed: int) -> Digits:
     return Digits(images, np.full(count, NO_DIGIT, np.int64))
 
 
-def letter(rng: np.random.Generator) -> list[Stroke]:
-    """Write a letter or a sign, a little otherwise each time."""
-    drawn = strokes_of(LETTERS[rng.integers(len(LETTERS))])
-    wobble = rng.uniform(0.01, 0.06)
-    written = [(points + rng.normal(0, wobble, points.shape), smooth) for points, smooth in drawn]
-    rounded = rng.random() < 0.2  # in haste corners become bends
-    return [bend(points) if smooth or rounded else points for points, smooth in written]
+def letter(rng: np.random.Generator) -> Image:
+    """Write a letter or a sign by hand."""
+    return draw(write(_LETTERS[rng.integers(len(_LETTERS))], rng), rng)
 
 
-def sign(rng: np.random.Generator) -> list[Stroke]:
+def print_letter(rng: np.random.Generator) -> Image:
+    """Print a letter in the font that OpenCV brings, light or bold, upright or slanted, and turn it a little."""
+    page = np.zeros((PAGE, PAGE), np.uint8)
+    text, font = _PRINTED[rng.integers(len(_PRINTED))], _FONTS[rng.integers(len(_FONTS))]
+    (width, height), _ = cv2.getTextSize(text, font, _SCALE, 2)
+    cv2.putText(page, text, ((PAGE - width) // 2, (PAGE + height) // 2), font, _SCALE, 255, 2, cv2.LINE_AA)
+    turn = cv2.getRotationMatrix2D((PAGE / 2, PAGE / 2), float(rng.uniform(-12, 12)), 1)
+    turned: Image = cv2.warpAffine(page, turn, (PAGE, PAGE))
+    return turned
+
+
+def sign(rng: np.random.Generator) -> Image:
     """Make a sign of three to six strokes that nobody has a name for."""
-    return [bend(rng.random((rng.integers(2, 5), 2))) for _ in range(rng.integers(3, 7))]
+    return draw([bend(rng.random((rng.integers(2, 5), 2))) for _ in range(rng.integers(3, 7))], rng)
 
 
-def scribble(rng: np.random.Generator) -> list[Stroke]:
-    """Scribble without lifting the pen: a walk that keeps its direction for a while."""
-    turns = np.cumsum(rng.normal(0, rng.uniform(0.5, 1.6), rng.integers(25, 60)))  # of fewer, some would be digits
+def scribble(rng: np.random.Generator) -> Image:
+    """Scribble without lifting the pen: a walk that keeps its direction for a while; a short one might be a digit."""
+    turns = np.cumsum(rng.normal(0, rng.uniform(0.5, 1.6), rng.integers(25, 60)))
     walk = np.cumsum(np.stack([np.cos(turns), np.sin(turns)], -1), axis=0)
-    return [bend(walk, steps=4)]
+    return draw([bend(walk, steps=4)], rng)
 
 
-def hatching(rng: np.random.Generator) -> list[Stroke]:
+def hatching(rng: np.random.Generator) -> Image:
     """Cover a patch by a zigzag, as people do to strike something out."""
     count = int(rng.integers(6, 16))
     across = np.linspace(0, 1, count) + rng.normal(0, 0.02, count)
     along = np.where(np.arange(count) % 2, 0.0, rng.uniform(0.5, 1.2)) + rng.normal(0, 0.08, count)
-    return [np.stack([across, along], -1)]
+    return draw([np.stack([across, along], -1)], rng)
 
 
-def loops(rng: np.random.Generator) -> list[Stroke]:
+def loops(rng: np.random.Generator) -> Image:
     """Draw rows of loops or a spiral; a ring in one place would be a nought."""
     angle = np.linspace(0, rng.uniform(3, 7) * 2 * np.pi, 120)
     spiral = rng.random() < 0.3
     radius = np.linspace(0.05 if spiral else rng.uniform(0.5, 1), 1, 120)
     drift = np.linspace(0, 0 if spiral else rng.uniform(2, 5), 120)
-    return [np.stack([radius * np.cos(angle) + drift, radius * rng.uniform(0.5, 1.5) * np.sin(angle)], -1)]
+    return draw([np.stack([radius * np.cos(angle) + drift, radius * rng.uniform(0.5, 1.5) * np.sin(angle)], -1)], rng)
 
 
 #: What is drawn, and how often.
-KINDS: dict[Callable[[np.random.Generator], list[Stroke]], float] = {
-    letter: 0.6,
+KINDS: dict[Callable[[np.random.Generator], Image], float] = {
+    letter: 0.45,
+    print_letter: 0.15,
     sign: 0.15,
     scribble: 0.12,
     hatching: 0.07,
     loops: 0.06,
 }
-
-
-def draw(strokes: list[Stroke], rng: np.random.Generator) -> Image:
-    """Draw strokes onto a page, turned, slanted and stretched by chance, with one pen.
-
-    Returns:
-        uint8, (96, 96), ink bright on 0.
-    """
-    angle, slant = np.deg2rad(rng.uniform(-15, 15)), rng.uniform(-0.3, 0.3)
-    cos, sin = np.cos(angle), np.sin(angle)
-    lean = np.array([[cos, -sin], [sin, cos]]) @ np.array([[rng.uniform(0.6, 1.0), slant], [0, 1]])
-    turned = [stroke @ lean.T for stroke in strokes]
-    points = np.concatenate(turned)
-    low, span = points.min(axis=0), np.ptp(points, axis=0).max()
-    pen = int(rng.integers(*_PENS))
-    room = _PAGE - 3 * pen
-    page = np.zeros((_PAGE, _PAGE), np.uint8)
-    for stroke in turned:
-        _line(page, (stroke - low) / span * room + 1.5 * pen, pen)
-    return page
 
 
 def _prepared(rng: np.random.Generator) -> Image:
@@ -115,11 +109,6 @@ def _prepared(rng: np.random.Generator) -> Image:
     while True:
         kind = kinds[rng.choice(len(kinds), p=list(KINDS.values()))]
         try:
-            return prepare(draw(kind(rng), rng))
+            return prepare(kind(rng))
         except ImageRejected:
             continue  # a letter of two parts, which may be taken for two
-
-
-def _line(page: Image, points: NDArray[np.float64], pen: int) -> None:
-    exact = np.round(points * (1 << _BITS)).astype(np.int32)
-    cv2.polylines(page, [exact], isClosed=False, color=255, thickness=pen, lineType=cv2.LINE_AA, shift=_BITS)

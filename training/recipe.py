@@ -103,6 +103,8 @@ class ModelRecipe:
     #: Pixels down and to the right that an image is moved by, each time that the careful networks look at it.
     shifts: Annotated[tuple[tuple[Pixels, Pixels], ...], Field(min_length=1)] = CROSS
 
+    #: Digits drawn in ways that the data may not have, to learn from beside it; 0: none.
+    drawn: Annotated[int, Field(ge=0)] = 0
     #: Pictures that are no digits, to learn from beside the digits; 0: none.
     outliers: Annotated[int, Field(ge=0)] = 0
     #: Share of the validation digits that are to pass for digits, where there were outliers to learn from.

@@ -21,6 +21,7 @@ from training.batches import Teacher
 from training.cascade import Parts, assemble, teacher_of
 from training.checkpoint import History
 from training.dataset import Dataset, Digits, Split, joined, load_dataset, mix, prepare_all, split
+from training.drawn import drawn_digits
 from training.evaluate import evaluate
 from training.fit import Run, fit
 from training.outliers import outliers
@@ -91,11 +92,17 @@ def train_on(
     parts = _parted(dataset, recipe)
     if own is not None:
         parts = Split(mix(parts.train, own, weight=own_weight, seed=recipe.fast.split_seed), parts.validation)
-    if recipe.outliers:
-        strange = outliers(recipe.outliers, seed=recipe.fast.split_seed)
-        parts = Split(joined([parts.train, strange]), parts.validation)
+    seed = recipe.fast.split_seed
+    drawn = [drawn_digits(recipe.drawn, seed=seed), outliers(recipe.outliers, seed=seed)]
+    parts = Split(joined([parts.train, *drawn]), parts.validation)
     networks, histories = _fit_all(parts, recipe, run, output / CHECKPOINTS)
-    cascade = assemble(networks, parts.validation, escalate=recipe.escalate, shifts=recipe.shifts, keep=recipe.keep if recipe.outliers else None)
+    cascade = assemble(
+        networks,
+        parts.validation,
+        escalate=recipe.escalate,
+        shifts=recipe.shifts,
+        keep=recipe.keep if recipe.outliers else None,
+    )
     validation = evaluate(cascade.scorer, parts.validation.images, parts.validation.labels)
     # The test digits are looked at once, here, when nothing is left to choose.
     test_digits = prepare_all(dataset.test)

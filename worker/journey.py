@@ -5,37 +5,34 @@ This is the file to read for "where does an image go next?".
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.images import ImageFolder, decode
-from classifier.predict import Predictor, Scores
-from classifier.preprocess import SIDE, prepare
+from classifier.predict import Predictor
+from classifier.preprocess import SIDE, Image
+from classifier.readings import Reading, read, ways_to_read
 from core.crash import crash_point
 from core.database import Database
-from core.errors import ArtifactError, ImageRejected, LedgerUnreachable, SourceNotFound, StaleLease
+from core.errors import ArtifactError, LedgerUnreachable, SourceNotFound, StaleLease
 from core.ledger import batches
 from core.ledger.shadows import Shadow
 from core.settings import Settings
 from core.sources import to_path
-from core.vocabulary import BatchState, Cell, Lease, Manifest, Outcome, Prediction, Reason, Rejection, Verdict
+from core.vocabulary import BatchState, Lease, Outcome
 from worker.pulse import Progress, Pulse, Stopwatch
+from worker.seen import Seen
 from worker.shadow import ask_challenger, is_due
+from worker.tally import tally
 
 log = logging.getLogger(__name__)
 
 #: What is wrong with the worker or its servers, not with the batch.
 _NO_BATCHS_FAULT = (ArtifactError, LedgerUnreachable)
-#: What decoding and preprocessing may raise where a picture breaks an assumption.
-_PICTURES_FAULT = (ArithmeticError, ValueError, LookupError, MemoryError, cv2.error)
 
 
 @dataclass
@@ -96,38 +93,46 @@ class Journey:
         seen = self.read_and_preprocess(lease, watch, pulse)
         crash_point("worker.decoded")
         with watch.stage("predict"):
-            predictor = self.predictor(lease.batch.model_id)
-            scores = predictor(seen.digits)
+            readings, single = self._read(seen, self.predictor(lease.batch.model_id), pulse)
         crash_point("worker.scored")
         shadow = None
         if is_due(lease, self.settings.challenger_share):
             pulse.beat(lease.batch.size)
             with watch.stage("shadow"):
-                shadow = ask_challenger(self.predictor, lease, seen.digits)
+                shadow = ask_challenger(self.predictor, lease, single)
             # A slow challenger must not cost the batch the lease that its rows are recorded by.
             pulse.beat(lease.batch.size)
         with watch.stage("tally"):
-            confident_above = predictor.card.confident_above(self.settings.target_error)
-            return tally(lease.manifest, seen, scores, confident_above, watch.seconds), shadow
+            return tally(lease.manifest, seen, readings, watch.seconds), shadow
 
     def read_and_preprocess(self, lease: Lease, watch: Stopwatch, pulse: Pulse) -> Seen:
-        """Read each file once, hash it, decode it, and bring it to 28x28; one image in memory at a time."""
-        seen = Seen.for_images(len(lease.manifest))
+        """Read each file once, hash it, decode it, and bring it to 28x28; one image in memory at a time.
+
+        Where the job splits pictures, each of a picture's digits is brought to 28x28.
+        """
+        seen = Seen()
         with self._folder_of(lease) as folder:
             for position, path in enumerate(lease.manifest.paths):
                 pulse.beat(position)
-                try:
+                with seen.looking_at(position, path):
                     with watch.stage("read"):
                         data = folder.read(path)
                     with watch.stage("preprocess"):
-                        seen.add(position, data, prepare(decode(data, max_pixels=self.settings.max_pixels)))
-                except ImageRejected as error:
-                    seen.refuse(position, error)
-                except _PICTURES_FAULT as error:
-                    # A picture nobody thought of; its siblings must not pay for it.
-                    log.exception("batch %s: %r cannot be read", lease.batch.id, path)
-                    seen.refuse(position, ImageRejected(Reason.UNREADABLE, f"The picture cannot be read: {error}."))
+                        picture = decode(data, max_pixels=self.settings.max_pixels)
+                        seen.add(position, data, ways_to_read(picture, split=lease.split))
         return seen
+
+    def _read(self, seen: Seen, predictor: Predictor, pulse: Pulse) -> tuple[list[Reading], Image]:
+        """Read every picture; returns the prepared digits of those that show one as well, uint8, (n, 28, 28)."""
+        readings: list[Reading] = []
+        single = [np.empty((0, SIDE, SIDE), np.uint8)]
+        for digits, ways in seen.parts(predictor.batch_size):
+            # Pictures that are split may hold thousands of digits, and the lease must last for all of them.
+            pulse.beat(len(seen))
+            part = read(predictor(digits), ways, predictor.card, self.settings.target_error)
+            single.append(digits[[reading.places.start for reading in part if not reading.digits]])
+            readings += part
+        return readings, np.concatenate(single)
 
     def record(self, lease: Lease, outcome: Outcome, shadow: Shadow | None = None) -> None:
         """Commit predictions, rejections, the confusion matrix and the challenger's shadow, in one transaction.
@@ -151,82 +156,3 @@ class Journey:
             time.sleep(self.settings.resend_after)
             raise SourceNotFound(f"There is no folder {root}.")
         return ImageFolder(root, max_bytes=self.settings.max_bytes)
-
-
-@dataclass
-class Seen:
-    """What a batch's files hold: digits to predict, and refusals."""
-
-    #: uint8, (n, 28, 28); rows past `len(positions)` are unused.
-    _digits: NDArray[np.uint8]
-    positions: list[int] = field(default_factory=list)
-    #: Of each digit's file, hexadecimal.
-    hashes: list[str] = field(default_factory=list)
-    refusals: dict[int, ImageRejected] = field(default_factory=dict)
-
-    @classmethod
-    def for_images(cls, count: int) -> Seen:
-        """Room for `count` digits."""
-        return cls(np.empty((count, SIDE, SIDE), np.uint8))
-
-    @property
-    def digits(self) -> NDArray[np.uint8]:
-        """The digits in the order of `positions`: uint8, (n, 28, 28), ink bright on 0."""
-        return self._digits[: len(self.positions)]
-
-    def add(self, position: int, data: bytes, digit: NDArray[np.uint8]) -> None:
-        """Keep a digit and the hash of the bytes it was read from."""
-        self._digits[len(self.positions)] = digit
-        self.positions.append(position)
-        self.hashes.append(hashlib.sha256(data).hexdigest())
-
-    def refuse(self, position: int, error: ImageRejected) -> None:
-        """Keep the reason why an image has no digit."""
-        self.refusals[position] = error
-
-
-def tally(manifest: Manifest, seen: Seen, scores: Scores, confident_above: float, timings: dict[str, float]) -> Outcome:
-    """Turn scores into rows, and count the batch's confusion matrix from those very rows.
-
-    Args:
-        manifest: the images of the batch.
-        seen: what their files hold.
-        scores: what the model says of the digits seen.
-        confident_above: confidence up to which a label is uncertain, 0 to 1.
-        timings: seconds by stage, so far.
-    """
-    columns = zip(
-        seen.positions,
-        seen.hashes,
-        scores.labels.tolist(),
-        scores.confidences.tolist(),
-        scores.margins.tolist(),
-        strict=True,
-    )
-    predictions = [
-        Prediction(
-            position,
-            manifest.paths[position],
-            sha256,
-            label,
-            confidence,
-            margin,
-            Verdict.DIGIT if confidence > confident_above else Verdict.UNCERTAIN,
-            manifest.true_label(position),
-        )
-        for position, sha256, label, confidence, margin in columns
-    ]
-    rejections = [
-        Rejection(position, manifest.paths[position], error.reason, str(error), manifest.true_label(position))
-        for position, error in seen.refusals.items()
-    ]
-    escalated = int(scores.escalated.sum())
-    return Outcome(predictions, rejections, count_confusion(predictions, rejections), timings, escalated)
-
-
-def count_confusion(predictions: list[Prediction], rejections: list[Rejection]) -> list[Cell]:
-    """The cells of the confusion matrix; an image whose true label is unknown is in none."""
-    scored = ((prediction.true_label, prediction.label) for prediction in predictions)
-    rejected = ((rejection.true_label, None) for rejection in rejections)
-    counted = Counter((*scored, *rejected))
-    return [Cell(actual, predicted, count) for (actual, predicted), count in counted.items() if actual is not None]

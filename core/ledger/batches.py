@@ -68,7 +68,8 @@ def claim(
         connection.execute(update(_jobs).where(queued).values(started))
         challenger = model_ledger.challenger_and_share(connection)
     manifest = Manifest(row.manifest["paths"], row.manifest["true_labels"])
-    return Lease(_batch(row), token, row.attempts, row.source, manifest, *challenger)
+    split = job_ledger.is_split(row.options)
+    return Lease(_batch(row), token, row.attempts, row.source, manifest, split, *challenger)
 
 
 def renew(database: Database, lease: Lease, lease_time: float) -> None:
@@ -234,7 +235,7 @@ def _select_batches(
 ) -> Select[Any]:
     columns: list[Any] = [*more, *(column for column in _batches.c if column.name != "manifest")]
     if with_manifest:
-        columns.append(_batches.c.manifest)
+        columns += (_batches.c.manifest, _jobs.c.options)
     of_job = (_jobs.c.name.label("job_name"), _jobs.c.batch_count, _jobs.c.queue, _jobs.c.model_id, _jobs.c.source)
     return select(*columns, *of_job).join(_jobs, _jobs.c.id == _batches.c.job_id).where(condition)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -194,6 +194,11 @@ def close_all_over(database: Database) -> int:
     return sum(_close(database, job_id) for job_id in over)
 
 
+def is_split(options: Mapping[str, Any]) -> bool:
+    """Whether a job of these options reads a picture of several digits as one string; older jobs do not say."""
+    return bool(options.get("split"))
+
+
 def claims_with_a_job(database: Database, claims: Collection[str]) -> set[str]:
     """Those of the claims that have a job."""
     with database.read() as connection:
@@ -230,7 +235,7 @@ def _insert_job(connection: Connection, new: NewJob) -> int:
         "model_id": model,
         "found": new.found,
         "batch_count": len(new.manifests),
-        "options": {"labels": new.labels.value},
+        "options": {"labels": new.labels.value, "split": new.split},
         "claim": new.claim,
         "created_at": clock.now(),
     }
@@ -283,6 +288,7 @@ def _job(row: Row[Any]) -> Job:
         batches=row.batch_count,
         model=row.model,
         created_at=row.created_at,
+        split=is_split(row.options),
         started_at=row.started_at,
         finished_at=row.finished_at,
         labelled=int(row.labelled),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from sqlalchemy import Connection, insert
 
@@ -12,7 +13,8 @@ from core.vocabulary import Cell, Outcome, Rejection
 
 def counts(outcome: Outcome) -> dict[str, int]:
     """The batch's part of the accounts, by column of `batches`."""
-    labelled = [prediction for prediction in outcome.predictions if prediction.true_label is not None]
+    single = (prediction for prediction in outcome.predictions if not prediction.digits)
+    labelled = [prediction for prediction in single if prediction.true_label is not None]
     return {
         "scored": len(outcome.predictions),
         "rejected": len(outcome.rejections),
@@ -30,11 +32,13 @@ def insert_outcome(connection: Connection, batch_id: int, outcome: Outcome) -> N
             "position": prediction.position,
             "path": prediction.path,
             "sha256": prediction.sha256,
-            "label": prediction.label,
+            "label": None if prediction.digits else prediction.label,
             "confidence": prediction.confidence,
             "margin": prediction.margin,
             "verdict": prediction.verdict.value,
             "true_label": prediction.true_label,
+            "string": prediction.label if prediction.digits else None,
+            "digits": [asdict(digit) for digit in prediction.digits] or None,
         }
         for prediction in outcome.predictions
     ]

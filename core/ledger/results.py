@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, column, func, literal, null, select, table, 
 
 from core import tables
 from core.database import Database
-from core.vocabulary import Cell, Reason, Verdict
+from core.vocabulary import Cell, Digit, Reason, Verdict
 
 #: Views of the migrations, for this module's own reading.
 _job_confusion = table("job_confusion", column("job_id"), column("actual"), column("predicted"), column("count"))
@@ -24,9 +24,11 @@ class Result:
     path: str
     #: `scored` or `rejected`.
     status: str
-    label: int | None = None
+    #: The digit; of several digits that were read as one string, that string, such as "1947".
+    label: int | str | None = None
     confidence: float | None = None
     margin: float | None = None
+    #: None where the picture was never seen.
     verdict: Verdict | None = None
     true_label: int | None = None
     #: Why it was rejected: code and sentence.
@@ -36,6 +38,8 @@ class Result:
     sha256: str | None = None
     #: Name of the model that the image was, or was to be, scored by.
     model: str | None = None
+    #: The digits of a string, from left to right; empty where one digit was read, or none.
+    digits: Sequence[Digit] = ()
 
 
 def of_job(database: Database, job_id: int) -> Iterator[Result]:
@@ -78,6 +82,24 @@ def rejection_counts(database: Database, job_id: int) -> dict[Reason, int]:
         return {Reason(row.reason): int(row.images) for row in connection.execute(counted)}
 
 
+def verdict_counts(database: Database, job_id: int) -> dict[Verdict, int]:
+    """How many images of a job are taken for what; every verdict is there, and those never seen are in none."""
+    predictions, batches = tables.predictions, tables.batches
+    counted = (
+        select(predictions.c.verdict, func.count().label("images"))
+        .join(batches, batches.c.id == predictions.c.batch_id)
+        .where(batches.c.job_id == job_id)
+        .group_by(predictions.c.verdict)
+    )
+    counts = dict.fromkeys(Verdict, 0)
+    with database.read() as connection:
+        counts.update({Verdict(row.verdict): int(row.images) for row in connection.execute(counted)})
+    for reason, images in rejection_counts(database, job_id).items():
+        if reason.verdict is not None:
+            counts[reason.verdict] += images
+    return counts
+
+
 def stage_seconds(database: Database, job_id: int) -> dict[str, float]:
     """Seconds by stage, summed over a job's batches: work of all workers, not time on the clock."""
     seconds: Counter[str] = Counter()
@@ -102,6 +124,8 @@ def _select_results(batch_id: int) -> Select[Any]:
         null().label("reason"),
         type_coerce(null(), rejected.message.type).label("message"),
         scored.sha256,
+        scored.string,
+        scored.digits,
     ).where(scored.batch_id == batch_id)
     rejections = select(
         rejected.position,
@@ -115,22 +139,26 @@ def _select_results(batch_id: int) -> Select[Any]:
         rejected.reason,
         rejected.message,
         null().label("sha256"),
+        null().label("string"),
+        type_coerce(null(), scored.digits.type).label("digits"),
     ).where(rejected.batch_id == batch_id)
     both = union_all(predictions, rejections).subquery()
     return select(both).order_by(both.c.position)
 
 
 def _result(row: Row[Any], model: str | None) -> Result:
+    reason = Reason(row.reason) if row.reason is not None else None
     return Result(
         path=row.path,
         status=row.status,
-        label=row.label,
+        label=row.label if row.string is None else row.string,
         confidence=row.confidence,
         margin=row.margin,
-        verdict=Verdict(row.verdict) if row.verdict is not None else None,
+        verdict=Verdict(row.verdict) if reason is None else reason.verdict,
         true_label=row.true_label,
-        reason=Reason(row.reason) if row.reason is not None else None,
+        reason=reason,
         message=row.message,
         sha256=row.sha256,
         model=model,
+        digits=tuple(Digit(**digit) for digit in row.digits or ()),
     )

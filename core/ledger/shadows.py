@@ -22,7 +22,7 @@ _shadows, _predictions, _batches, _jobs = (
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """What the challenger says of a batch's scored images, in the order of its predictions."""
+    """What the challenger says of a batch's pictures of one digit, in the order of its predictions."""
 
     model_id: int
     labels: Sequence[int]
@@ -81,6 +81,7 @@ class Comparison:
 
 def insert_shadow(connection: Connection, batch_id: int, outcome: Outcome, shadow: Shadow) -> None:
     """Write what the challenger says; part of the caller's transaction."""
+    single = [prediction for prediction in outcome.predictions if not prediction.digits]
     rows = [
         {
             "batch_id": batch_id,
@@ -89,7 +90,7 @@ def insert_shadow(connection: Connection, batch_id: int, outcome: Outcome, shado
             "label": label,
             "confidence": confidence,
         }
-        for prediction, label, confidence in zip(outcome.predictions, shadow.labels, shadow.confidences, strict=True)
+        for prediction, label, confidence in zip(single, shadow.labels, shadow.confidences, strict=True)
     ]
     if rows:
         connection.execute(insert(_shadows), rows)

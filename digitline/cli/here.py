@@ -17,16 +17,23 @@ from digitline.cli.screen import facts, screen
 from digitline.records import as_json
 
 if TYPE_CHECKING:
+    from digitline import explanation as explanations
     from digitline import local, strip
+    from digitline.explanation import ExplainedDigit, Explanation
 else:
-    local, strip = Later("digitline.local"), Later("digitline.strip")
+    explanations, local, strip = map(Later, ("digitline.explanation", "digitline.local", "digitline.strip"))
 
+Split = Annotated[
+    bool | None,
+    typer.Option(help="Read several digits in a picture as one string; default: DIGITLINE_SPLIT, else no."),
+]
 Model = Annotated[Path | None, typer.Option(help="Model folder; default: DIGITLINE_MODEL, else the shipped one.")]
 
 
 def predict(
     paths: Annotated[list[Path], typer.Argument(exists=True, help="Image files, and folders with all in them.")],
     model: Model = None,
+    split: Split = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, as `results` does.")] = False,
 ) -> None:
     """Read digits in this process, without queue or database; the same bytes get the same answer as on the line.
@@ -35,7 +42,7 @@ def predict(
     """
     write = export.write_json if json else export.write_table
     statuses: Counter[str] = Counter()
-    write(_counted(local.read_paths(paths, model=model), statuses), sys.stdout)
+    write(_counted(local.read_paths(paths, model=model, split=split), statuses), sys.stdout)
     if not statuses["scored"]:
         raise typer.Exit(1)
 
@@ -44,26 +51,28 @@ def explain(
     image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Image file.")],
     output: Annotated[Path, typer.Option(dir_okay=False, help="PNG to write.")] = Path("strip.png"),
     model: Model = None,
+    split: Split = None,
     json: Annotated[bool, typer.Option("--json", help="Print steps, probabilities and verdict as JSON.")] = False,
 ) -> None:
-    """Show what every preprocessing step makes of one image, and the verdict.
+    """Show what every preprocessing step makes of one image, and why the verdict is what it is.
 
-    Writes a strip of pictures, from the original to the 28x28 pixels that the network sees, and the probabilities.
+    Writes a strip of pictures, from the original to the 28x28 pixels that the network sees, and the probabilities;
+    of a picture that is not scored, the steps up to where it was turned away.
     """
-    explanation = strip.explain(image, model=model)
+    explanation = explanations.explain(image, model=model, split=split)
     with export.replacing(output) as draft:
         strip.draw(explanation).savefig(draft, format="png")
     if json:
         print(as_json(_record(explanation, output)))
         return
-    likely = sorted(enumerate(explanation.probabilities), key=lambda pair: -pair[1])
+    reading = explanation.reading
     screen().print(
         facts(
             [
                 ("image", str(image)),
-                ("read as", str(explanation.label)),
-                ("verdict", f"{explanation.verdict}, confidence {explanation.confidence:.4f}"),
-                ("next", ", ".join(f"{digit} {probability:.4f}" for digit, probability in likely[1:4])),
+                ("read as", "" if reading is None else f"{reading.label}, confidence {reading.confidence:.4f}"),
+                ("verdict", "" if explanation.verdict is None else explanation.verdict.value),
+                ("why", explanation.words),
                 ("steps", ", ".join(name for name, _ in explanation.steps)),
                 ("picture", str(output)),
             ]
@@ -83,13 +92,27 @@ def _counted(results: Iterable[Result], statuses: Counter[str]) -> Iterator[Resu
         yield result
 
 
-def _record(explanation: strip.Explanation, output: Path) -> dict[str, object]:
+def _record(explanation: Explanation, output: Path) -> dict[str, object]:
+    reading, rejection = explanation.reading, explanation.rejection
     return {
         "path": explanation.path,
-        "label": explanation.label,
-        "confidence": round(explanation.confidence, 6),
-        "verdict": explanation.verdict.value,
-        "probabilities": [round(probability, 6) for probability in explanation.probabilities],
+        "status": "scored" if rejection is None else "rejected",
+        "label": None if reading is None else reading.label,
+        "confidence": None if reading is None else round(reading.confidence, 6),
+        "verdict": None if explanation.verdict is None else explanation.verdict.value,
+        "reason": None if rejection is None else rejection.reason.value,
+        "why": explanation.words,
+        "digits": [_digit_record(digit) for digit in explanation.digits],
         "steps": [name for name, _ in explanation.steps],
         "picture": str(output),
+    }
+
+
+def _digit_record(digit: ExplainedDigit) -> dict[str, object]:
+    return {
+        "label": digit.label,
+        "confidence": round(digit.confidence, 6),
+        "verdict": digit.verdict.value,
+        "probabilities": [round(probability, 6) for probability in digit.probabilities],
+        "energy": round(digit.energy, 4),
     }

@@ -29,28 +29,21 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-class Which(StrEnum):
-    """The results one may ask for."""
-
-    SCORED = "scored"
-    REJECTED = "rejected"
-    UNCERTAIN = "uncertain"
-
-
 def results(
     job: Annotated[str, typer.Argument(help="Its number, or its name: the newest of that name.")],
     form: Annotated[Format, typer.Option("--format", help="json prints one object a line.")] = Format.TABLE,
-    only: Annotated[Which | None, typer.Option(help="scored includes uncertain; default: all.")] = None,
+    only: Annotated[client.Only | None, typer.Option(help="A status or a verdict; default: all.")] = None,
     output: Annotated[Path | None, typer.Option(help="File to write; replaced in one step; default: stdout.")] = None,
 ) -> None:
     """Print what was found, image by image, in the order of the folder.
 
-    Of every image: path (relative to the folder), status (scored or rejected), label, confidence, verdict
-    (digit or uncertain), true_label where it is known, the reason where it was rejected, and the model.
+    Of every image: path (relative to the folder), status (scored or rejected), label, confidence, verdict (digit,
+    uncertain or not_a_digit where it was scored; blank, low_contrast or several where there was nothing to score),
+    true_label where it is known, the reason where it was rejected, the model, and each digit of a string.
     A job that still runs shows what it has so far.
     """
     handle = client.job(job)
-    found = handle.results(only=only.value if only is not None else None)
+    found = handle.results(only)
     if form is Format.PARQUET:
         if output is None:
             raise typer.BadParameter("parquet is a file's format; add --output FILE.", param_hint="--format")

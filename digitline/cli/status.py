@@ -81,6 +81,7 @@ def summary_of(job: Job) -> RenderableType:
             ("time", duration(seconds_worked(job))),
             ("time left", duration(seconds_left(job))),
             ("batches", f"{job.batches:,} on queue {job.queue}"),
+            ("split", "several digits in a picture are read as one string" if job.split else ""),
             ("model", job.model),
             ("escalated", f"{job.escalated:,} ({percent(job.escalated / accounts.scored)})" if job.escalated else ""),
             ("source", job.source),
@@ -112,28 +113,32 @@ def _looks(line: Line, reference: str | None, limit: int, watch: bool) -> Iterat
 
 def _record(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool) -> dict[str, object]:
     record: dict[str, object] = {
-        "jobs": [job_record(job, **(_rejections(line, job) if detailed else {})) for job in jobs],
+        "jobs": [job_record(job, **(_counts(line, job) if detailed else {})) for job in jobs],
         "queues": pulse.depths,
         "workers": None if pulse.workers is None else [asdict(worker) for worker in pulse.workers],
     }
     return record if pulse.problem is None else {**record, "problem": pulse.problem}
 
 
-def _rejections(line: Line, job: Job) -> dict[str, object]:
-    counts = result_ledger.rejection_counts(line.database, job.id)
-    return {"rejections": {reason.value: count for reason, count in counts.items()}}
+def _counts(line: Line, job: Job) -> dict[str, object]:
+    verdicts = result_ledger.verdict_counts(line.database, job.id)
+    rejections = result_ledger.rejection_counts(line.database, job.id)
+    return {
+        "verdicts": {verdict.value: count for verdict, count in verdicts.items()},
+        "rejections": {reason.value: count for reason, count in rejections.items()},
+    }
 
 
 def _picture(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool, wide: bool) -> RenderableType:
     if not detailed:
         return Group(_list_of(jobs, wide=wide) if jobs else Text("No jobs yet."), Text(), _line_facts(pulse))
-    counts = result_ledger.rejection_counts(line.database, jobs[0].id)
-    reasons = table(
-        ("rejected because", "images"), ((r.value, f"{n:,}") for r, n in counts.items()), numbers=["images"]
-    )
     parts: list[RenderableType] = [summary_of(jobs[0]), Text()]
-    if counts:
-        parts += [reasons, Text()]
+    verdicts = result_ledger.verdict_counts(line.database, jobs[0].id)
+    reasons = result_ledger.rejection_counts(line.database, jobs[0].id)
+    for title, counts in (("verdict", verdicts), ("rejected because", reasons)):
+        rows = [(word.value, f"{count:,}") for word, count in counts.items() if count]
+        if rows:
+            parts += [table((title, "images"), rows, numbers=["images"]), Text()]
     return Group(*parts, _line_facts(pulse))
 
 

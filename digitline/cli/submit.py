@@ -33,6 +33,10 @@ def submit(
         Labels, typer.Option(help="Where true labels come from: class folders 0/ to 9/, or labels.csv (path,label).")
     ] = Labels.AUTO,
     queue: Annotated[Queue, typer.Option(help="auto: express for a small folder, bulk for a large one.")] = Queue.AUTO,
+    split: Annotated[
+        bool | None,
+        typer.Option(help="Read several digits in a picture as one string; default: DIGITLINE_SPLIT, else no."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is scored; exit code 1 if it fails.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the job as a JSON object.")] = False,
 ) -> None:
@@ -40,7 +44,7 @@ def submit(
 
     The images stay where they are and are never altered. Returns as soon as the job is queued.
     """
-    job = client.submit(folder, name=name, labels=labels, queue=queue.value, triggered_by=Trigger.CLI)
+    job = client.submit(folder, name=name, labels=labels, queue=queue.value, split=split, triggered_by=Trigger.CLI)
     if wait:
         _wait_and_show(job, json)
     elif json:

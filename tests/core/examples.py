@@ -15,6 +15,7 @@ from core.ledger import batches, jobs, models
 from core.vocabulary import (
     Batch,
     Cell,
+    Digit,
     Job,
     Lease,
     Manifest,
@@ -46,7 +47,12 @@ def register_model(database: Database, name: str = "small") -> Model:
 
 
 def new_job(
-    sizes: Sequence[int] = (3,), *, labelled: bool = False, name: str = "scans", claim: str | None = None
+    sizes: Sequence[int] = (3,),
+    *,
+    labelled: bool = False,
+    name: str = "scans",
+    split: bool = False,
+    claim: str | None = None,
 ) -> NewJob:
     """A job whose batches have these sizes; if labelled, the image at position p shows the digit p % 10."""
     manifests = [
@@ -56,7 +62,7 @@ def new_job(
         )
         for sequence, size in enumerate(sizes, start=1)
     ]
-    return NewJob(name, "file:///scans", manifests, QueueName.EXPRESS, Trigger.SCRIPT, claim=claim)
+    return NewJob(name, "file:///scans", manifests, QueueName.EXPRESS, Trigger.SCRIPT, split=split, claim=claim)
 
 
 def create_job(database: Database, sizes: Sequence[int] = (3,), **options: Any) -> Job:
@@ -83,12 +89,11 @@ def exhaust(database: Database, batch: Batch) -> None:
         assert take(database, batch, lease_time=RUN_OUT).attempt == attempt
 
 
-def prediction(lease: Lease, position: int, label: int) -> Prediction:
-    """The image at that position was read as that label."""
-    path = lease.manifest.paths[position]
-    return Prediction(
-        position, path, digest(path), label, 0.75, 0.5, Verdict.UNCERTAIN, lease.manifest.true_label(position)
-    )
+def prediction(lease: Lease, position: int, label: int | str, verdict: Verdict = Verdict.UNCERTAIN) -> Prediction:
+    """The image at that position was read as that digit, or as that string."""
+    path, true_label = lease.manifest.paths[position], lease.manifest.true_label(position)
+    digits = tuple(Digit(int(digit), 0.875) for digit in label) if isinstance(label, str) else ()
+    return Prediction(position, path, digest(path), label, 0.75, 0.5, verdict, true_label, digits)
 
 
 def rejection(lease: Lease, position: int, reason: Reason = Reason.TRUNCATED) -> Rejection:
@@ -97,18 +102,19 @@ def rejection(lease: Lease, position: int, reason: Reason = Reason.TRUNCATED) ->
     return Rejection(position, path, reason, f"{path} ends early", lease.manifest.true_label(position))
 
 
-def outcome(lease: Lease, *, labels: Sequence[int | None] | None = None) -> Outcome:
+def outcome(lease: Lease, *, labels: Sequence[int | str | None] | None = None) -> Outcome:
     """What a worker found out about a batch.
 
     Args:
         lease: of the batch.
-        labels: what each image was read as, None: it was rejected; default: every image as position % 10.
+        labels: what each image was read as, a digit or a string; None: it was rejected; default: every image as
+            position % 10.
     """
     read = labels if labels is not None else [position % 10 for position in range(len(lease.manifest))]
     scored = [prediction(lease, position, label) for position, label in enumerate(read) if label is not None]
     rejected = [rejection(lease, position) for position, label in enumerate(read) if label is None]
     cells = Counter(
-        (actual, label)
+        (actual, label if isinstance(label, int) else None)
         for position, label in enumerate(read)
         if (actual := lease.manifest.true_label(position)) is not None
     )
@@ -116,7 +122,7 @@ def outcome(lease: Lease, *, labels: Sequence[int | None] | None = None) -> Outc
     return Outcome(scored, rejected, matrix, {"read": 0.25, "predict": 0.5})
 
 
-def score(database: Database, job: Job, labels: Iterable[Sequence[int | None] | None] = ()) -> None:
+def score(database: Database, job: Job, labels: Iterable[Sequence[int | str | None] | None] = ()) -> None:
     """Claim and finish every batch of a job, in order; `labels` as in outcome(), by batch."""
     chosen = list(labels)
     for number, batch in enumerate(batches.of_job(database, job.id)):

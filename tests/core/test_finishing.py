@@ -49,6 +49,8 @@ def test_finishing_writes_predictions_rejections_and_the_matrix(database: Databa
             "margin": 0.5,
             "verdict": "uncertain",
             "true_label": position,
+            "string": None,
+            "digits": None,
         }
         for position, label in ((0, 0), (1, 7))
     ]

@@ -51,10 +51,10 @@ def test_a_job_of_many_batches_keeps_their_order(database: Database) -> None:
 
 def test_a_job_remembers_who_asked_for_it_and_how(database: Database) -> None:
     register_model(database)
-    asked = NewJob("s", "file:///s", [Manifest(["a.png"])], QueueName.BULK, Trigger.INBOX, Labels.CSV, claim="s-1")
+    asked = NewJob("s", "file:///s", [Manifest(["a.png"])], QueueName.BULK, Trigger.INBOX, Labels.CSV, True, "s-1")
     job = jobs.create(database, asked)
     assert (job.queue, job.triggered_by, job.claim, job.source) == (QueueName.BULK, Trigger.INBOX, "s-1", "file:///s")
-    assert rows(database, tables.jobs)[0]["options"] == {"labels": "csv"}
+    assert rows(database, tables.jobs)[0]["options"] == {"labels": "csv", "split": True}
     assert batches.of_job(database, job.id)[0].queue is QueueName.BULK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -14,9 +15,19 @@ from sqlalchemy import CheckConstraint, inspect, select, text
 
 from core import tables
 from core.database import Database
-from core.ledger import jobs, models, promotions, results
+from core.ledger import batches, jobs, models, promotions, results
+from core.vocabulary import Accounts, Outcome, Reason, Verdict
 from tests.conftest import MakeSettings
-from tests.core.examples import create_batch, create_job, register_model, score
+from tests.core.examples import (
+    create_batch,
+    create_job,
+    outcome,
+    prediction,
+    register_model,
+    rejection,
+    score,
+    take,
+)
 from tests.environment import ROOT, variables
 
 #: A ledger of the first revision: a rollback from `second` to `first`, and a batch that was scored.
@@ -113,6 +124,52 @@ def test_the_registry_can_be_taken_back_without_a_loss_to_what_was_scored(databa
     command.upgrade(database.alembic_config(), "head")
     assert jobs.get(database, job.id).accounts.scored == 3
     assert len(list(results.of_job(database, job.id))) == 3
+
+
+def test_a_ledger_of_single_digits_learns_to_keep_strings(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    command.upgrade(database.alembic_config(), "0001")
+    with database.begin() as connection:
+        for statement in OLD_LEDGER:
+            connection.execute(text(statement))
+    command.upgrade(database.alembic_config(), "0002")
+    with database.begin() as connection:
+        connection.execute(text("INSERT INTO shadow_predictions VALUES (1, 0, 2, 1, 0.5)"))
+    before = _rows(database, "predictions")
+    command.upgrade(database.alembic_config(), "0003")
+    assert _rows(database, "predictions") == [{**row, "string": None, "digits": None} for row in before]
+    assert len(_rows(database, "shadow_predictions")) == 1
+    assert jobs.get(database, 1).split is False
+    database.close()
+
+
+def test_strings_can_be_taken_back_and_the_accounts_balance_all_the_same(database: Database) -> None:
+    job = create_job(database, [4, 2], labelled=True)
+    first, second = (take(database, batch) for batch in batches.of_job(database, job.id))
+    strange = prediction(first, 3, 3, Verdict.NOT_A_DIGIT)
+    several = replace(rejection(first, 2, Reason.SEVERAL), true_label=None)
+    batches.finish(
+        database, first, Outcome([prediction(first, 0, 0), prediction(first, 1, "12"), strange], [several], [])
+    )
+    batches.finish(database, second, outcome(second))
+    assert jobs.get(database, job.id).accounts == Accounts(6, 5, 1, 0)
+    command.downgrade(database.alembic_config(), "0002")
+    assert "string" not in {column["name"] for column in inspect(database.engine).get_columns("predictions")}
+    assert jobs.get(database, job.id).accounts == Accounts(6, 4, 2, 0)
+    scored, refused = _rows(database, "predictions"), _rows(database, "rejections")
+    assert [(row["label"], row["verdict"]) for row in scored] == [(0, "uncertain"), (3, "uncertain")] + [
+        (label, "uncertain") for label in (0, 1)
+    ]
+    assert [(row["position"], row["reason"]) for row in refused] == [(1, "unreadable"), (2, "unreadable")]
+    assert refused[0]["message"] == "The image shows several digits, read as 12."
+    command.upgrade(database.alembic_config(), "head")
+    assert len(list(results.of_job(database, job.id))) == 6
+
+
+def _rows(database: Database, table: str) -> list[dict[str, object]]:
+    """All rows of a table, as the database has them at its revision."""
+    with database.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2"))]
 
 
 def test_a_migration_that_fails_leaves_nothing_half_done(empty_database_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from core.database import Database
 from core.ledger import batches, jobs
 from core.settings import Settings, get_settings
+from core.vocabulary import Verdict
 from digitline.cli.lazy import VERBS, load
 from tests.core.examples import create_job, exhaust, register_model, score
 from tests.digitline.conftest import Digitline
@@ -120,8 +122,10 @@ def test_the_status_of_one_job_counts_rejections_by_reason(ledger: Database, dig
     score(ledger, create_job(ledger, [3], labelled=True), [[0, 9, None]])
     (job,) = json.loads(digitline("status", "scans", "--json").out)["jobs"]
     assert job["rejections"] == {"truncated": 1}
+    assert job["verdicts"] == {**dict.fromkeys(Verdict, 0), "uncertain": 2}
     assert job["accuracy"] == 0.5
     plain = digitline("status", "1").out
+    assert re.search(r"^verdict +images\nuncertain +2$", plain, re.MULTILINE)
     assert "3 found, 2 scored, 1 rejected, 0 quarantined, 0 open" in plain
     assert "50.00% (1 of 2 labelled)" in plain
 
@@ -150,6 +154,13 @@ def test_submit_prints_the_job_and_queues_it(ledger: Database, digitline: Digitl
     job = json.loads(digitline("submit", str(tmp_path / "scans"), "--name", "mine", "--json").out)
     assert (job["name"], job["state"], job["triggered_by"], job["accounts"]["found"]) == ("mine", "queued", "cli", 3)
     assert digitline("submit", str(tmp_path / "scans")).out.startswith("Job 2: 3 images queued.")
+    assert [
+        job["split"],
+        json.loads(digitline("submit", str(tmp_path / "scans"), "--split", "--json").out)["split"],
+    ] == [
+        False,
+        True,
+    ]
 
 
 def test_submitting_without_redis_fails_and_says_what_to_do(
@@ -195,7 +206,19 @@ def test_results_come_as_a_table_as_csv_and_as_json(ledger: Database, digitline:
     (line,) = digitline("results", "scans", "--format", "json", "--only", "rejected").out.splitlines()
     assert json.loads(line)["reason"] == "truncated"
     assert digitline("results", "1", "--format", "csv", "--output", "r.csv").out == ""
-    assert (tmp_path / "r.csv").read_text().splitlines()[1] == "1/0.png,scored,7,0.75,uncertain,,,small"
+    assert (tmp_path / "r.csv").read_text().splitlines()[1] == "1/0.png,scored,7,0.75,uncertain,,,small,"
+
+
+def test_results_are_asked_for_by_verdict_and_give_a_string_with_its_digits(
+    ledger: Database, digitline: Digitline
+) -> None:
+    score(ledger, create_job(ledger, [2]), [["47", None]])
+    (line,) = digitline("results", "1", "--format", "json", "--only", "uncertain").out.splitlines()
+    string = json.loads(line)
+    assert (string["label"], string["verdict"]) == ("47", "uncertain")
+    assert string["digits"] == [{"label": 4, "confidence": 0.875}, {"label": 7, "confidence": 0.875}]
+    assert digitline("results", "1", "--format", "json", "--only", "not_a_digit").out == ""
+    assert digitline("results", "1", "--only", "sure").code == 2
 
 
 def test_parquet_needs_a_file(ledger: Database, digitline: Digitline, tmp_path: Path) -> None:

@@ -14,12 +14,14 @@ from core.errors import IllegalTransition, JobFailed, JobNotFound, QueueUnreacha
 from core.ledger import batches, jobs
 from core.queues import Inspector
 from core.settings import Settings, get_settings
-from core.vocabulary import Accounts, JobState, QueueName, Reason, Trigger
-from digitline.client import Only
-from tests.core.examples import create_job, exhaust, outcome, register_model, score, take
+from core.vocabulary import Accounts, JobState, Outcome, QueueName, Reason, Trigger, Verdict
+from digitline.client import ONLY, Only
+from tests.core.examples import create_job, exhaust, outcome, prediction, register_model, rejection, score, take
 from tests.digits import digit_folder
 
 pytestmark = pytest.mark.usefixtures("home")
+
+UNSCORED = (Verdict.BLANK, Verdict.LOW_CONTRAST, Verdict.SEVERAL)
 
 
 def test_a_job_is_found_by_its_number_and_by_its_name(ledger: Database) -> None:
@@ -93,12 +95,27 @@ def test_waiting_in_vain_times_out_and_says_how_far_it_got(ledger: Database) -> 
         ("scored", ["1/0.png", "1/2.png"]),
         ("rejected", ["1/1.png"]),
         ("uncertain", ["1/0.png", "1/2.png"]),
+        ("digit", []),
     ],
 )
 def test_results_can_be_narrowed_down(ledger: Database, only: Only | None, paths: list[str]) -> None:
     job = create_job(ledger, [3])
     score(ledger, job, [[0, None, 2]])
     assert [result.path for result in digitline.job(job.id).results(only)] == paths
+
+
+def test_every_verdict_can_be_asked_for_and_is_counted(ledger: Database) -> None:
+    job = create_job(ledger, [6])
+    lease = take(ledger, batches.of_job(ledger, job.id)[0])
+    scored = [prediction(lease, place, 1, verdict) for place, verdict in enumerate(Verdict) if verdict not in UNSCORED]
+    refused = [rejection(lease, place, Reason(word)) for place, word in enumerate(Verdict) if word in UNSCORED]
+    batches.finish(ledger, lease, Outcome(scored, refused, []))
+    handle = digitline.job(job.id)
+    for place, verdict in enumerate(Verdict):
+        (result,) = handle.results(verdict.value)
+        assert (result.path, result.verdict) == (f"1/{place}.png", verdict)
+    assert handle.verdicts() == dict.fromkeys(Verdict, 1)
+    assert set(ONLY) == {"scored", "rejected", *Verdict}
 
 
 def test_narrowing_results_down_by_an_unknown_word_is_refused_at_once(ledger: Database) -> None:
@@ -142,8 +159,9 @@ def test_submitting_queues_a_message_for_every_batch(ledger: Database, online_ho
     register_model(ledger)
     handle = digitline.submit(digit_folder(tmp_path / "scans", 5), labels="folders", queue="bulk")
     assert (handle.name, handle.state, handle.accounts.found) == ("scans", JobState.QUEUED, 5)
-    assert handle.record.triggered_by is Trigger.SCRIPT
-    assert Inspector(online_home).depths() == {QueueName.EXPRESS: 0, QueueName.BULK: 1}
+    assert (handle.record.triggered_by, handle.record.split) == (Trigger.SCRIPT, False)
+    assert digitline.submit(tmp_path / "scans", queue="express", split=True).record.split is True
+    assert Inspector(online_home).depths() == {QueueName.EXPRESS: 1, QueueName.BULK: 1}
 
 
 @pytest.mark.usefixtures("online_home")

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import DigitlineError
 from core.ledger.results import Result
-from core.vocabulary import Reason, Verdict
+from core.vocabulary import Digit, Reason, Verdict
 from digitline.export import replacing, write_csv, write_json, write_table
 from digitline.parquet import write_parquet
 
@@ -22,6 +22,11 @@ _RESULTS = [
     *(Result(name, "scored", 7, 0.987654321, 0.9, Verdict.DIGIT, 7, model="small") for name in _NAMES),
     Result("b.png", "rejected", true_label=1, reason=Reason.TRUNCATED, message="The file ends.", model="small"),
 ]
+_STRING = Result(
+    "c.png", "scored", "07", 0.75, 0.5, Verdict.UNCERTAIN, model="small", digits=(Digit(0, 0.9375), Digit(7, 0.8))
+)
+_BLANK = Result("d.png", "rejected", verdict=Verdict.BLANK, reason=Reason.BLANK, message="It is blank.", model="small")
+_DIGITS = [{"label": 0, "confidence": 0.9375}, {"label": 7, "confidence": 0.8}]
 
 
 def test_json_gives_one_object_a_line_and_names_survive_byte_by_byte() -> None:
@@ -39,6 +44,7 @@ def test_json_gives_one_object_a_line_and_names_survive_byte_by_byte() -> None:
         "true_label": 7,
         "reason": None,
         "model": "small",
+        "digits": None,
     }
     assert objects[-1] == {
         "path": "b.png",
@@ -49,7 +55,36 @@ def test_json_gives_one_object_a_line_and_names_survive_byte_by_byte() -> None:
         "true_label": 1,
         "reason": "truncated",
         "model": "small",
+        "digits": None,
     }
+
+
+def test_a_string_is_its_digits_in_every_form(tmp_path: Path) -> None:
+    lines, table, page = io.StringIO(), io.StringIO(), io.StringIO()
+    write_json([_STRING, _RESULTS[0]], lines)
+    string, digit = map(json.loads, lines.getvalue().splitlines())
+    assert (string["label"], string["digits"], digit["label"], digit["digits"]) == ("07", _DIGITS, 7, None)
+    write_csv([_STRING, _RESULTS[0]], table)
+    string, digit = csv.DictReader(io.StringIO(table.getvalue(), newline=""))
+    assert (string["label"], json.loads(string["digits"]), digit["label"], digit["digits"]) == ("07", _DIGITS, "7", "")
+    write_table([_STRING], page)
+    assert page.getvalue().splitlines()[1].split() == ["scored", "07", "0.7500", "uncertain", "c.png"]
+    write_parquet([_STRING, _RESULTS[0]], tmp_path / "r.parquet")
+    string, digit = pq.read_table(tmp_path / "r.parquet").to_pylist()
+    assert (string["label"], string["string"], string["digits"]) == (None, "07", _DIGITS)
+    assert (digit["label"], digit["string"], digit["digits"]) == (7, None, None)
+
+
+def test_an_image_without_a_label_has_its_verdict_in_every_form(tmp_path: Path) -> None:
+    lines, table, page = io.StringIO(), io.StringIO(), io.StringIO()
+    write_json([_BLANK], lines)
+    write_csv([_BLANK], table)
+    write_table([_BLANK], page)
+    write_parquet([_BLANK], tmp_path / "r.parquet")
+    (row,) = csv.DictReader(io.StringIO(table.getvalue(), newline=""))
+    for record in (json.loads(lines.getvalue()), row, *pq.read_table(tmp_path / "r.parquet").to_pylist()):
+        assert (record["status"], record["verdict"], record["reason"]) == ("rejected", "blank", "blank")
+    assert page.getvalue().splitlines()[1].split() == ["rejected", "blank", "blank", "d.png"]
 
 
 def test_csv_is_read_back_as_it_was_written() -> None:
@@ -67,6 +102,7 @@ def test_csv_is_read_back_as_it_was_written() -> None:
         "true_label": "1",
         "reason": "truncated",
         "model": "small",
+        "digits": "",
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.ledger.results import Result
-from core.vocabulary import Reason, Verdict
+from core.vocabulary import Digit, Reason, Verdict
 from digitline.findings import LISTED_REJECTIONS, SHOWN_IMAGES, gather
 
 
@@ -36,8 +36,20 @@ def test_confidences_are_counted_right_wrong_and_unknown() -> None:
     findings = gather([_scored("a", 1.0, 1), _scored("b", 0.97, 2), _scored("c", 0.0, None)])
     assert (findings.right[-1], findings.wrong[-1], findings.unknown[0]) == (1, 1, 1)
     assert findings.right.sum() + findings.wrong.sum() + findings.unknown.sum() == 3
-    assert findings.uncertain == 1
+    assert findings.verdicts == {Verdict.DIGIT: 2, Verdict.UNCERTAIN: 1}
     assert findings.read_as.tolist() == [0, 3, 0, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_string_is_no_digit_that_was_read_and_a_mistake_where_one_digit_was_meant() -> None:
+    string = Result("string", "scored", "42", 0.9, 0.8, Verdict.DIGIT, 4, digits=(Digit(4, 0.95), Digit(2, 0.95)))
+    findings = gather([string])
+    assert findings.mistakes == [string]
+    assert findings.read_as.sum() == 0
+
+
+def test_images_without_a_label_are_counted_by_what_they_are_taken_for() -> None:
+    blank = Result("blank", "rejected", verdict=Verdict.BLANK, reason=Reason.BLANK)
+    assert gather([blank, Result("torn", "rejected", reason=Reason.TRUNCATED)]).verdicts == {Verdict.BLANK: 1}
 
 
 def test_rejected_images_are_listed_up_to_a_limit() -> None:

@@ -7,28 +7,46 @@ import os
 import resource
 import shutil
 from pathlib import Path
+from typing import Never
 
 import cv2
 import numpy as np
 import pytest
 
 import digitline
-from classifier.artifact import read_card, write_card
+from classifier.artifact import RiskPoint, read_card, write_card
 from classifier.predict import Predictor
 from core.database import Database
 from core.errors import ArtifactError, SourceEmpty
 from core.ledger import batches, jobs, results
+from core.ledger.results import Result
 from core.settings import Settings, get_settings
-from core.sources import to_url
-from core.vocabulary import Labels, NewJob, QueueName, Reason, Trigger, Verdict
+from core.vocabulary import Labels, Reason, Trigger, Verdict
+from digitline.explanation import explain
 from digitline.local import load_predictor, read_paths
-from digitline.strip import explain
-from scheduler.folder import cut, list_files, true_labels
+from scheduler.producer import plan
 from tests.core.examples import register_model
-from tests.digits import digit_folder
+from tests.digits import digit_folder, string_picture
 from worker.journey import Journey
 
 pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def discerning(scans: Path, model_folder: Path, tmp_path: Path) -> Path:
+    """A model folder that takes a third of the sample digits each for a digit, an uncertain one and none at all."""
+    # A network that learned nothing is sure of something only when it is cold.
+    cold = shutil.copytree(model_folder, tmp_path / "cold")
+    card = dataclasses.replace(read_card(cold), temperature=0.01)
+    write_card(cold, card)
+    images = np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(scans.glob("*/*[0-9].png"))])
+    scores = load_predictor(cold)(images)
+    limit = float(np.quantile(scores.energies, 0.66))
+    sure = float(np.median(scores.confidences[scores.energies <= limit]))
+    risk = (RiskPoint(above=sure, coverage=0.5, error_bound=0.001),)
+    folder = shutil.copytree(model_folder, tmp_path / "discerning")
+    write_card(folder, dataclasses.replace(card, energy_limit=limit, risk=risk))
+    return folder
 
 
 @pytest.fixture
@@ -41,18 +59,50 @@ def scans(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_same_folder_gets_the_same_answers_as_on_the_line(
-    ledger: Database, home: Settings, scans: Path, model_folder: Path
-) -> None:
-    files = list_files(scans)
-    manifests = cut(files, true_labels(scans, files, Labels.AUTO), home.batch_size)
-    register_model(ledger, name=read_card(model_folder).name)
-    job = jobs.create(ledger, NewJob("scans", to_url(scans), manifests, QueueName.BULK, Trigger.CLI))
-    predictor = Predictor(model_folder, batch_size=home.batch_size)
-    journey = Journey(ledger, home, lambda _: predictor, "w1")
-    for batch in batches.of_job(ledger, job.id):
+def on_the_line(database: Database, settings: Settings, folder: Path, model: Path, *, split: bool) -> list[Result]:
+    """What a worker makes of a folder."""
+    new = plan(
+        settings, folder, name=None, labels=Labels.AUTO, queue=None, split=split, triggered_by=Trigger.CLI, claim=None
+    )
+    register_model(database, name=read_card(model).name)
+    job = jobs.create(database, new)
+    predictor = Predictor(model, batch_size=settings.batch_size)
+    journey = Journey(database, settings, lambda _: predictor, "w1")
+    for batch in batches.of_job(database, job.id):
         journey.score(batch.id, lambda _done, _all: None)
-    assert list(read_paths([scans], model=model_folder)) == list(results.of_job(ledger, job.id))
+    return list(results.of_job(database, job.id))
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_the_same_folder_gets_the_same_answers_as_on_the_line_whatever_it_is_taken_for(
+    ledger: Database, home: Settings, scans: Path, discerning: Path, *, split: bool
+) -> None:
+    blank, faint = np.full((60, 60), 200, np.uint8), np.full((60, 60), 200, np.uint8)
+    faint[15:45, 28:33] = 194
+    for name, picture in (("blank", blank), ("faint", faint)):
+        cv2.imwrite(str(scans / f"{name}.png"), picture)
+    string_picture(scans / "string.png", [0, 1, 2, 3])
+    here = list(read_paths([scans], model=discerning, split=split))
+    assert here == on_the_line(ledger, home, scans, discerning, split=split)
+    found = {result.path: result for result in here}
+    assert found["blank.png"].verdict is Verdict.BLANK
+    assert found["faint.png"].verdict is Verdict.LOW_CONTRAST
+    assert found["3/torn.png"].verdict is None
+    if split:
+        assert len(found["string.png"].digits) == len(str(found["string.png"].label)) > 1
+    else:
+        assert {result.verdict for result in here} == {*Verdict, None}
+
+
+def test_a_picture_that_nobody_thought_of_is_rejected_here_as_on_the_line(
+    scans: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare_badly(_: object) -> Never:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("classifier.readings.prepare", prepare_badly)
+    (result,) = digitline.predict([min((scans / "7").glob("*.png"))], model=model_folder)
+    assert (result.reason, result.verdict) == (Reason.UNREADABLE, None)
 
 
 def test_many_single_files_are_read_with_few_descriptors(scans: Path, model_folder: Path) -> None:
@@ -111,7 +161,8 @@ def test_an_explained_image_gets_the_verdict_of_its_folder(scans: Path, model_fo
     for result in digitline.predict(scans, model=model_folder):
         if result.status == "scored":
             explained = explain(scans / result.path, model=model_folder)
-            assert (explained.label, explained.verdict) == (result.label, result.verdict)
+            assert explained.reading is not None
+            assert (explained.reading.label, explained.verdict) == (result.label, result.verdict)
 
 
 def test_a_blank_array_is_rejected_with_a_reason(model_folder: Path) -> None:

@@ -15,8 +15,8 @@ from core.ledger import batches, jobs
 from core.sources import to_url
 from core.vocabulary import Job, Manifest, NewJob, Outcome, Prediction, QueueName, Reason, Rejection, Trigger, Verdict
 from digitline.report import write_report
-from tests.core.examples import create_job, exhaust, outcome, register_model, score, take
-from tests.digits import digit_folder
+from tests.core.examples import create_job, exhaust, outcome, register_model, rejection, score, take
+from tests.digits import digit_folder, string_picture
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -125,6 +125,36 @@ def test_rejected_images_are_listed_with_reasons(ledger: Database, tmp_path: Pat
     assert re.search(r"<td>torn\.png</td><td>torn\.png ends early</td>", page)
     assert re.search(r'<td>truncated</td><td class="number">1</td>', page)
     assert "No image has been scored" in page
+
+
+def test_what_was_seen_and_turned_away_is_shown_with_the_command_for_every_step(
+    ledger: Database, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my scans"
+    string_picture(folder / "string.png", [0, 1, 2])
+    register_model(ledger)
+    new = NewJob("s", to_url(folder), [Manifest(["string.png", "torn.png"])], QueueName.BULK, Trigger.CLI)
+    job = jobs.create(ledger, new)
+    lease = take(ledger, batches.of_job(ledger, job.id)[0])
+    batches.finish(ledger, lease, Outcome([], [rejection(lease, 0, Reason.SEVERAL), rejection(lease, 1)], []))
+    page = _report(ledger, job, tmp_path)
+    assert page.count('alt="The last step before it was turned away."') == 1
+    assert f"digitline explain &#39;{folder}/&#39;PATH</code>" in page
+    assert "<b>1</b><span>several</span>" in page
+    assert "<b>0</b><span>not a digit</span>" in page
+
+
+def test_a_string_is_shown_as_it_came(ledger: Database, tmp_path: Path) -> None:
+    said = string_picture(tmp_path / "scans" / "string.png", [0, 1, 2])
+    register_model(ledger)
+    new = NewJob("s", to_url(tmp_path / "scans"), [Manifest(["string.png"])], QueueName.BULK, Trigger.CLI, split=True)
+    job = jobs.create(ledger, new)
+    score(ledger, job, [[said]])
+    page = _report(ledger, job, tmp_path)
+    assert f"read as <b>{said}</b>" in page
+    assert page.count('alt="The image as it came."') == 1
+    assert 'alt="What the network saw."' not in page
+    assert "/PATH --split</code>" in page
 
 
 def test_a_job_that_waits_has_a_page_that_says_so(ledger: Database, tmp_path: Path) -> None:

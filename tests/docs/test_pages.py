@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.pages import DOCS, PAGES, ROOT, code, rows, text
 
-PACKAGES = ("core", "classifier", "scheduler", "worker", "training", "digitline", "migrations")
+PACKAGES = ("core", "classifier", "scheduler", "worker", "training", "digitline", "migrations", "benchmarks")
 #: What a name with a point in it may be beside code.
 FILES = (".alive", ".sqlite", ".dump")
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 from pathlib import Path
@@ -11,10 +12,11 @@ import pytest
 from core.errors import LabelsError
 from core.ledger import batches, jobs
 from core.sources import to_path
-from core.vocabulary import Job, Trigger
+from core.vocabulary import Job, Outcome, Reason, Trigger, Verdict
 from scheduler.filing import file_away, file_unsubmitted
 from scheduler.producer import Line, submit
 from scheduler.sweep import sweep
+from tests.core.examples import prediction, rejection, take
 from tests.scheduler.conftest import pictures, score
 
 
@@ -46,6 +48,25 @@ def test_the_senders_own_files_of_those_names_are_never_overwritten(line: Line, 
     originals = {"a.png", "predictions.csv", "summary.txt"}
     assert names(place) == originals | {"digitline-predictions.csv", "digitline-summary.txt"}
     assert {(place / name).read_bytes() for name in originals} == {b"picture"}
+
+
+def test_the_table_beside_the_images_has_strings_and_verdicts(line: Line, drop: Path) -> None:
+    pictures(drop, "b.png", "c.png")
+    job = submitted(line, drop)
+    first, second = batches.of_job(line.database, job.id)
+    lease = take(line.database, first)
+    blank = rejection(lease, 1, Reason.BLANK)
+    batches.finish(line.database, lease, Outcome([prediction(lease, 0, "1947", Verdict.NOT_A_DIGIT)], [blank], []))
+    lease = take(line.database, second)
+    batches.finish(line.database, lease, Outcome([], [rejection(lease, 0, Reason.TRUNCATED)], []))
+    place = file_away(line, jobs.get(line.database, job.id))
+    with (place / "predictions.csv").open(newline="") as table:
+        found = [(row["path"], row["label"], row["verdict"], row["reason"]) for row in csv.DictReader(table)]
+    assert found == [
+        ("a.png", "1947", "not_a_digit", ""),
+        ("b.png", "", "blank", "blank"),
+        ("c.png", "", "", "truncated"),
+    ]
 
 
 def test_a_link_of_the_senders_is_never_written_through(line: Line, drop: Path, tmp_path: Path) -> None:

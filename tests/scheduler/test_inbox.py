@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,14 @@ def test_loose_images_bring_their_labels_along(line: Line, inbox: Inbox) -> None
         "a.png": 3,
         "b.png": None,
     }
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_the_settings_say_whether_the_pictures_of_a_drop_are_split(line: Line, *, split: bool) -> None:
+    inbox = Inbox(replace(line, settings=line.settings.model_copy(update={"split": split})))
+    pictures(line.settings.inbox_folder, "1947.png")
+    (job,) = looked(inbox)
+    assert job.split is split
 
 
 def test_a_large_folder_waits_in_the_bulk_queue(line: Line, inbox: Inbox) -> None:

@@ -8,8 +8,15 @@ import pytest
 from classifier.preprocess import prepare
 from training.batches import one_hot
 from training.dataset import NO_DIGIT
-from training.letters import LETTERS, TWINS, bend, strokes_of
-from training.outliers import KINDS, draw, outliers
+from training.drawn import FORMS, drawn_digits
+from training.letters import LETTERS, TWINS
+from training.outliers import KINDS, outliers
+from training.strokes import bend, read_strokes
+
+
+def fills_the_unit_box(strokes: str) -> bool:
+    points = np.concatenate([points for points, _ in read_strokes(strokes)])
+    return points.min() >= -0.1 and points.max() <= 1.2 and np.ptp(points, axis=0).max() > 0.6
 
 
 def test_the_same_seed_draws_the_same_pictures_however_many_are_asked_for() -> None:
@@ -36,7 +43,7 @@ def test_every_kind_leaves_ink_that_preparation_takes(kind: object) -> None:
     assert callable(kind)
     rng = np.random.default_rng(3)
     for _ in range(20):
-        page = draw(kind(rng), rng)
+        page = kind(rng)
         assert page.shape == (96, 96)
         assert (page > 128).sum() > 96
         assert not page[0].any()
@@ -55,10 +62,21 @@ def test_no_letter_has_a_twin_among_the_digits() -> None:
 
 @pytest.mark.parametrize("letter", LETTERS)
 def test_every_letter_lies_about_the_unit_box(letter: str) -> None:
-    points = np.concatenate([points for points, _ in strokes_of(letter)])
-    assert points.min() >= -0.1
-    assert points.max() <= 1.2
-    assert np.ptp(points, axis=0).max() > 0.6
+    assert fills_the_unit_box(LETTERS[letter])
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_every_digit_has_forms_that_lie_about_the_unit_box(label: int) -> None:
+    assert len(FORMS[label]) >= 2
+    assert all(map(fills_the_unit_box, FORMS[label]))
+
+
+def test_drawn_digits_are_prepared_repeatable_and_evenly_spread() -> None:
+    few, many = drawn_digits(20, seed=3), drawn_digits(50, seed=3)
+    np.testing.assert_array_equal(few.images, many.images[:20])
+    assert np.bincount(many.labels).tolist() == [5] * 10
+    assert len(np.unique(many.images.reshape(50, -1), axis=0)) == 50
+    assert not np.array_equal(few.images, drawn_digits(20, seed=4).images)
 
 
 def test_a_smooth_curve_goes_through_its_points() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -44,10 +45,10 @@ def journey(make_journey: Callable[..., Journey]) -> Journey:
     return make_journey()
 
 
-def job_of(journey: Journey, folder: object, labels: Labels = Labels.AUTO) -> Job:
+def job_of(journey: Journey, folder: Path, labels: Labels = Labels.AUTO, *, split: bool | None = None) -> Job:
     """Make a job of a folder, without any queue."""
-    new = plan(journey.settings, folder, name=None, labels=labels, queue=None, triggered_by=Trigger.SCRIPT, claim=None)
-    return jobs.create(journey.database, new)
+    asked = {"name": None, "labels": labels, "queue": None, "split": split, "claim": None}
+    return jobs.create(journey.database, plan(journey.settings, folder, **asked, triggered_by=Trigger.SCRIPT))
 
 
 def score_all(journey: Journey, job: Job) -> list[str]:

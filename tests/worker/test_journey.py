@@ -13,15 +13,14 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from classifier.artifact import read_card, shipped_model
-from classifier.predict import Scores
 from classifier.preprocess import prepare
 from core.errors import LedgerUnreachable, SourceNotFound
 from core.ledger import batches, jobs, results
-from core.vocabulary import BatchState, JobState, Lease, Manifest, Reason, Verdict
+from core.vocabulary import BatchState, JobState, Lease, Reason, Verdict
 from tests.digits import digit_folder, loose_digits
 from tests.oracle import check_confusion
 from tests.worker.conftest import BATCH_SIZE, job_of, nobody, score_all
-from worker.journey import Journey, Seen, tally
+from worker.journey import Journey
 
 #: Name of the model that the tests score with.
 SHIPPED = read_card(shipped_model()).name
@@ -165,7 +164,7 @@ def test_a_picture_that_nobody_thought_of_costs_its_own_row_and_no_other(
     def prepare_badly(image: np.ndarray) -> np.ndarray:
         return prepare(image) if next(calls) != 3 else 1 // 0  # type: ignore[return-value]
 
-    monkeypatch.setattr("worker.journey.prepare", prepare_badly)
+    monkeypatch.setattr("classifier.readings.prepare", prepare_badly)
     job = job_of(journey, digit_folder(tmp_path / "digits", 10))
     assert score_all(journey, job)[0].startswith("9 scored, 1 rejected")
     found = list(results.of_job(journey.database, job.id))
@@ -227,18 +226,6 @@ def test_what_the_model_is_unsure_of_is_marked(make_journey: Callable[..., Journ
     assert {result.verdict for result in results.of_job(strict.database, job.id)} == {Verdict.UNCERTAIN}
 
 
-def test_a_label_is_sure_only_above_the_confidence_and_what_was_escalated_is_counted() -> None:
-    seen = Seen.for_images(3)
-    for position in range(3):
-        seen.add(position, b"", np.zeros((28, 28), np.uint8))
-    confidences = np.array([0.75, 0.5, 1.0], np.float32)
-    asked = np.array([True, True, False])
-    scores = Scores(np.array([1, 2, 3]), confidences, confidences, np.zeros((3, 10), np.float32), asked)
-    outcome = tally(Manifest(["a", "b", "c"]), seen, scores, 0.75, {})
-    assert [one.verdict for one in outcome.predictions] == [Verdict.UNCERTAIN, Verdict.UNCERTAIN, Verdict.DIGIT]
-    assert outcome.escalated == 2
-
-
 def test_every_result_names_the_model_it_comes_from(journey: Journey, tmp_path: Path) -> None:
     folder = digit_folder(tmp_path / "digits", 3)
     (folder / "1" / "empty.png").touch()
@@ -256,7 +243,7 @@ def test_a_worker_tells_how_far_a_long_batch_is(
     job = job_of(journey, digit_folder(tmp_path / "digits", 3))
     (batch,) = batches.of_job(journey.database, job.id)
     journey.score(batch.id, lambda done, of: told.append((done, of)))
-    assert told == [(0, 3), (1, 3), (2, 3)]
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def test_the_model_is_traced_once_whatever_the_size_of_the_tail(journey: Journey, tmp_path: Path) -> None:

@@ -131,7 +131,14 @@ def not_a_number(images: Image) -> Scores:
     """What a network of broken weights says."""
     count = len(images)
     nothing = np.full(count, np.nan, np.float32)
-    return Scores(np.zeros(count, np.int64), nothing, nothing, np.zeros((count, 10), np.float32), np.zeros(count, bool))
+    return Scores(
+        labels=np.zeros(count, np.int64),
+        confidences=nothing,
+        margins=nothing,
+        probabilities=np.zeros((count, 10), np.float32),
+        energies=nothing,
+        escalated=np.zeros(count, bool),
+    )
 
 
 def out_of_memory(images: Image) -> Scores:

@@ -1,0 +1,1 @@
+"""What shows how well Digitline does its work, on more than one kind of question."""

@@ -1,0 +1,1 @@
+"""Fuzz what reads other people's files: decoding and preprocessing."""

@@ -1,0 +1,171 @@
+"""Even paper where light is uneven or noise strong: its light divided out, its noise smoothed, its ink found anew."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from classifier.paper import between, rim_share
+from classifier.sheet import Image, Sheet, blank, inked, some_rows
+
+#: Side of the picture on which light is measured, in pixels.
+LIGHT_SIDE = 256
+#: Sides of the squares that are tried on strokes, as parts of the longer side.
+STROKE_PARTS = (0.025, 0.06, 0.1, 0.16, 0.25)
+#: Paper within this share of the contrast counts as even; more than the second share of it beyond is trouble.
+EVEN, MAX_UNEVEN = 0.1, 0.12
+#: How far from ink paper is taken, the longer side by this, and the least share of the picture that says anything.
+EDGE_PART, MIN_FREE = 25, 0.05
+#: Most pixels between dark and bright, as a share of all, in a picture that strokes with soft edges fill.
+MOSTLY_BETWEEN = 0.45
+#: Ink at the border may be a shadow where the strongest stands out by this many contrasts of the mean,
+MAX_PEAK = 1.35
+#: or where a square fits in whose side is this part of the longer side, and which no stroke is as wide as.
+BLOB_PART = 0.4
+#: Share of the border that a shadow takes up at least.
+MAX_RIM = 0.03
+#: What stands out of the paper by so many deviations of its grain may be ink.
+CLEARLY = 4.5
+#: Share of the contrast that noise may have before it is smoothed, and that it is brought down to.
+QUIET = 0.05
+#: Share of pixels that differ much from their neighbours' median before they count as salt and pepper.
+MAX_PEPPER = 0.004
+
+
+def even_light(sheet: Sheet) -> None:
+    """Take shadow and lamp light out of the paper, where one threshold would not do.
+
+    The paper is the closing of the picture by a square that no stroke fills (Serra 1982); what is drawn is the share
+    of light that it swallows, so a shadow leaves it as it is. Light ink on dark is what is brighter than the opening.
+    """
+    if not _is_uneven(sheet):
+        return
+    sheet.troubled = True
+    picture = cv2.bitwise_not(sheet.pixels) if sheet.turned else sheet.pixels
+    height, width = picture.shape
+    sheet.turned, part = _stroke_part(_small(picture, LIGHT_SIDE // 2))
+    small = _small(picture, LIGHT_SIDE)
+    square = _square(part * max(small.shape))
+    how = cv2.MORPH_CLOSE if sheet.turned else cv2.MORPH_OPEN
+    paper = cv2.resize(cv2.morphologyEx(small, how, square), (width, height), interpolation=cv2.INTER_LINEAR)
+    if sheet.turned:
+        sheet.pixels = cv2.bitwise_not(cv2.divide(picture, cv2.max(paper, 1), scale=255))
+    else:
+        sheet.pixels = cv2.subtract(picture, paper)
+
+
+def _small(picture: Image, side: int) -> Image:
+    """Shrink a picture to this longer side at most, its noise smoothed."""
+    height, width = picture.shape
+    by = max(1.0, max(height, width) / side)
+    size = max(1, round(width / by)), max(1, round(height / by))
+    small: Image = cv2.GaussianBlur(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), (3, 3), 0)
+    return small
+
+
+def _square(side: float) -> Image:
+    return np.ones((max(3, round(side) | 1),) * 2, np.uint8)
+
+
+def _stroke_part(small: Image) -> tuple[bool, float]:
+    """Tell whether ink is dark, and a part of the longer side that no stroke is wider than.
+
+    Strokes are narrower than the gaps between them, so of ever larger squares the first that strokes do not fill
+    shows them by its closing if they are dark and by its opening if they are light (pattern spectrum: Maragos 1989).
+    """
+    dark = []
+    for part in STROKE_PARTS:
+        square = _square(part * max(small.shape))
+        closed = cv2.norm(cv2.morphologyEx(small, cv2.MORPH_CLOSE, square), small, cv2.NORM_L2SQR)
+        opened = cv2.norm(cv2.morphologyEx(small, cv2.MORPH_OPEN, square), small, cv2.NORM_L2SQR)
+        # Noise shows in both alike.
+        dark.append(closed - opened)
+    most = max(abs(lead) for lead in dark)
+    is_dark = next(lead for lead in dark if abs(lead) >= 0.15 * most) > 0
+    leads = [lead if is_dark else -lead for lead in dark]
+    filled = next(part for lead, part in zip(leads, STROKE_PARTS, strict=True) if lead >= 0.7 * max(leads))
+    return is_dark, min(1.5 * filled, STROKE_PARTS[-1])
+
+
+def _is_uneven(sheet: Sheet) -> bool:
+    """Tell whether much of the paper is neither paper nor ink, or much of the ink is neither."""
+    all_ink = inked(sheet)
+    # Soft edges of ink are neither paper nor ink, so paper is what lies away from it.
+    reach = max(3, max(all_ink.shape) // EDGE_PART | 1)
+    away = cv2.bitwise_not(cv2.dilate(all_ink, np.ones((reach, reach), np.uint8)))
+    pixels, ink, away = some_rows(sheet.pixels), some_rows(all_ink), some_rows(away)
+    strokes, free = cv2.countNonZero(ink), cv2.countNonZero(away)
+    if free < MIN_FREE * ink.size:
+        return between(sheet.pixels) > MOSTLY_BETWEEN
+    if strokes == 0:
+        return True
+    paper = cv2.mean(pixels, mask=away)[0]
+    contrast = cv2.mean(pixels, mask=ink)[0] - paper
+    if rim_share(all_ink) > MAX_RIM:
+        square = _square(BLOB_PART * max(all_ink.shape))
+        if cv2.minMaxLoc(pixels)[1] - paper > MAX_PEAK * contrast or cv2.erode(all_ink, square).any():
+            return True
+    even = cv2.countNonZero(
+        cv2.bitwise_and(away, cv2.inRange(pixels, paper - EVEN * contrast, paper + EVEN * contrast))
+    )
+    return free - even > MAX_UNEVEN * free
+
+
+def noise(pixels: Image) -> float:
+    """Measure the standard deviation of noise, in grey levels.
+
+    Immerkaer's mask (1996), which flat paper and straight edges leave at 0; the median of what it gives, so that
+    strokes do not count as noise.
+    """
+    rough = cv2.filter2D(some_rows_together(pixels), cv2.CV_32F, _IMMERKAER)
+    return float(np.median(np.abs(rough))) / (6 * 0.6745)
+
+
+_IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+
+
+def some_rows_together(pixels: Image) -> Image:
+    """Take the middle rows of a tall picture, for what needs neighbours."""
+    spare = max(0, len(pixels) - 4 * 64) // 2
+    return pixels[spare : len(pixels) - spare]
+
+
+def smooth(sheet: Sheet) -> None:
+    """Smooth noisy paper: salt and pepper by a median, grain by a Gaussian as wide as the noise asks for."""
+    if not sheet.troubled:
+        return
+    pixels = sheet.pixels
+    calm = cv2.medianBlur(pixels, 3)
+    middle, high = np.percentile(some_rows(calm), (50, 99.5))
+    contrast = max(float(high - middle), 1.0)
+    pepper = cv2.countNonZero(cv2.inRange(cv2.absdiff(pixels, calm), 0.5 * contrast, 255)) / pixels.size
+    if pepper > MAX_PEPPER and 2 * _mass(calm, contrast) > _mass(pixels, contrast):
+        sheet.pixels = pixels = calm
+    grain = noise(pixels)
+    if grain > QUIET * contrast:
+        # White noise of deviation s leaves s / (2 sqrt(pi) w) after a Gaussian of width w.
+        width = min(grain / (3.5 * QUIET * contrast), max(pixels.shape) / 60)
+        if width > 0.4:
+            sheet.pixels = cv2.GaussianBlur(pixels, (0, 0), width)
+
+
+def _mass(pixels: Image, contrast: float) -> int:
+    return int(cv2.countNonZero(cv2.inRange(pixels, 0.5 * contrast, 255)))
+
+
+def find_ink(sheet: Sheet) -> None:
+    """Find the ink anew where the paper was evened out: what stands out of the paper's grain by much."""
+    if not sheet.troubled:
+        return
+    pixels = sheet.pixels
+    # Ink stands out upwards only, so the darkest third is paper and tells how much it varies, were it normal.
+    least, paper = (float(level) for level in np.percentile(some_rows(pixels), (5, 31)))
+    grain = max(noise(pixels), (paper - least) / 1.15, 1.0)
+    paper += 0.5 * grain
+    seen = some_rows(pixels)
+    standing_out = seen[seen > paper + CLEARLY * grain + 2]
+    if not len(standing_out):
+        raise blank("nothing stands out of its paper")
+    strong = float(np.percentile(standing_out, 97)) - paper
+    level = paper + max(CLEARLY * grain, 0.42 * strong)
+    sheet.ink = cv2.threshold(pixels, level, 255, cv2.THRESH_BINARY)[1]

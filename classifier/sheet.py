@@ -1,0 +1,80 @@
+"""A picture on its way through the steps of preprocessing, and how it is turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ImageRejected
+from core.vocabulary import Reason
+
+#: Side of a prepared image, in pixels.
+SIDE = 28
+#: Side of the square that the ink is scaled into, in pixels.
+INK_SIDE = 20
+#: Least difference between ink and paper, in grey levels; what differs less is there, but not to be trusted.
+MIN_CONTRAST = 14
+#: About as many rows of a picture are looked at to part ink from paper.
+SAMPLED_ROWS = 64
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(slots=True)
+class Sheet:
+    """A picture on its way through the steps."""
+
+    #: uint8, (height, width), or (height, width, 3) in BGR before `to_grey`.
+    pixels: Image
+    #: uint8, (height, width), 255 where there is ink; None until it is found.
+    ink: Image | None = None
+    #: uint8, (height, width), 255 on and beside printed lines that were erased; None where there were none.
+    lines: Image | None = None
+    #: True where the picture was dark on light, and `pixels` are its negative.
+    turned: bool = False
+    #: True where light is uneven or paper is grainy, so that one threshold for all will not do.
+    troubled: bool = False
+    #: Grey level of the paper, its standard deviation, and mean grey level of the ink, once ink is bright.
+    paper: float = 0.0
+    grain: float = 0.0
+    white: float = 255.0
+
+
+Step = Callable[[Sheet], None]
+
+
+def inked(sheet: Sheet) -> Image:
+    """Give the mask of the ink, which `turn` makes first.
+
+    Raises:
+        ValueError: no step has looked for ink yet.
+    """
+    if sheet.ink is None:
+        raise ValueError("turn comes first")
+    return sheet.ink
+
+
+def some_rows(pixels: Image) -> Image:
+    """Take evenly spaced rows of a tall picture: for a histogram or a mean a few dozen tell as much as a thousand."""
+    return pixels[:: max(1, len(pixels) // SAMPLED_ROWS)]
+
+
+def blank(why: str) -> ImageRejected:
+    """Say that there is no digit on the paper."""
+    return ImageRejected(Reason.BLANK, f"The image is blank: {why}.")
+
+
+def low_contrast(contrast: float) -> ImageRejected:
+    """Say that there is something, but too faint to be trusted."""
+    return ImageRejected(
+        Reason.LOW_CONTRAST,
+        f"What is drawn differs from the paper by {contrast:.0f} of 255 grey levels only, too few to be read safely.",
+    )
+
+
+def several(count: int) -> ImageRejected:
+    """Say that more than one digit is on the paper."""
+    return ImageRejected(Reason.SEVERAL, f"The image shows {count} digits; one image holds one digit.")

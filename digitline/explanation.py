@@ -1,0 +1,136 @@
+"""Why one image is read as it is: what every step made of it, what the network says, and the verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from classifier import preprocess
+from classifier.artifact import Card
+from classifier.predict import Predictor, Scores
+from classifier.preprocess import Image
+from classifier.readings import Reading, read, ways_to_read
+from core.errors import ImageRejected
+from core.settings import get_settings
+from core.vocabulary import Verdict
+from digitline.local import AnyPath, load_file, load_predictor
+from worker.seen import Seen
+
+#: How many times likelier than the runner-up a digit is at the most that the model is torn about.
+_TORN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedDigit:
+    """One digit of an image."""
+
+    #: uint8, (28, 28): what the network sees.
+    prepared: Image
+    label: int
+    confidence: float
+    #: What it is taken for by itself.
+    verdict: Verdict
+    #: Calibrated probability of every digit, 0 to 1.
+    probabilities: tuple[float, ...]
+    #: How unlike the digits that the model learned from it is; see `Scores.energies`.
+    energy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an image is read as it is."""
+
+    path: str
+    #: Names of the steps that had an effect and their pictures, the original first; up to the refusal where it is rejected.
+    steps: tuple[tuple[str, Image], ...]
+    #: From left to right, one but for a string; none where it is rejected.
+    digits: tuple[ExplainedDigit, ...]
+    #: What is read; None where it is rejected.
+    reading: Reading | None
+    #: Why it is rejected.
+    rejection: ImageRejected | None
+    #: The verdict in a sentence.
+    words: str
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the image is taken for; None where a rejection says nothing about what it shows."""
+        if self.reading is not None:
+            return self.reading.verdict
+        return None if self.rejection is None else self.rejection.reason.verdict
+
+
+def explain(path: Path, *, model: AnyPath | None = None, split: bool | None = None) -> Explanation:
+    """Read one image and keep what every step made of it.
+
+    Args:
+        path: of the file.
+        model: the model folder; default: the setting `model`, else the shipped one.
+        split: whether a picture of several digits is read as one string; default: the setting `split`.
+
+    Raises:
+        ImageRejected: the file holds no picture that can be decoded; the message says why.
+        ArtifactError: the model folder is damaged, foreign or of another version.
+    """
+    settings = get_settings()
+    data, picture = load_file(path, settings)
+    steps = preprocess.explain(picture).steps
+    seen = Seen()
+    with seen.looking_at(0, str(path)):
+        seen.add(0, data, ways_to_read(picture, split=settings.split if split is None else split))
+    if seen.refusals:
+        return Explanation(str(path), steps, (), None, seen.refusals[0], str(seen.refusals[0]))
+    return _read(path, steps, seen, load_predictor(model), settings.target_error)
+
+
+def _read(
+    path: Path, steps: tuple[tuple[str, Image], ...], seen: Seen, predictor: Predictor, target_error: float
+) -> Explanation:
+    prepared, card = seen.digits, predictor.card
+    scores = predictor(prepared)
+    (reading,) = read(scores, seen.ways, card, target_error)
+    # Once more, each by itself, for a verdict of its own.
+    alone = read(scores, [[1]] * len(prepared), card, target_error)
+    digits = tuple(_digit(prepared, scores, alone[place], place) for place in reading.places)
+    return Explanation(str(path), steps, digits, reading, None, _words(digits, card, target_error))
+
+
+def _digit(prepared: Image, scores: Scores, alone: Reading, place: int) -> ExplainedDigit:
+    return ExplainedDigit(
+        prepared=prepared[place],
+        label=int(scores.labels[place]),
+        confidence=alone.confidence,
+        verdict=alone.verdict,
+        probabilities=tuple(scores.probabilities[place].tolist()),
+        energy=float(scores.energies[place]),
+    )
+
+
+def _words(digits: Sequence[ExplainedDigit], card: Card, target_error: float) -> str:
+    """Say why the verdict is what it is; of a string, digit by digit where one is doubtful."""
+    if len(digits) == 1:
+        return f"It {_sentence(digits[0], card, target_error)}"
+    doubtful = [
+        f"Digit {place} {_sentence(digit, card, target_error)}"
+        for place, digit in enumerate(digits, start=1)
+        if digit.verdict is not Verdict.DIGIT
+    ]
+    return " ".join(doubtful) or f"Each of its {len(digits)} digits is sure; its confidence is the product of theirs."
+
+
+def _sentence(digit: ExplainedDigit, card: Card, target_error: float) -> str:
+    first, second = sorted(range(len(digit.probabilities)), key=lambda label: -digit.probabilities[label])[:2]
+    likely, next_likely = digit.probabilities[first], digit.probabilities[second]
+    if digit.verdict is Verdict.NOT_A_DIGIT:
+        return (
+            "is not like any digit that the model learned from: "
+            f"energy {digit.energy:.2f}, above {card.energy_limit:.2f}. {first} comes nearest."
+        )
+    if digit.verdict is Verdict.DIGIT:
+        return f"is a {first} ({likely:.4f}); {second} comes next ({next_likely:.4f})."
+    torn = f"is torn between {first} and {second} ({likely:.4f} and {next_likely:.4f})"
+    doubt = torn if _TORN * next_likely > likely else f"may be a {first} ({likely:.4f})"
+    needed = card.confident_above(target_error)
+    promise = "no confidence promises" if needed >= 1 else f"only a confidence above {needed:.4f} promises"
+    return f"{doubt}; {promise} that at most {target_error:.2%} are wrong."

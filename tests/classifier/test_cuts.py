@@ -1,0 +1,89 @@
+"""Every digit of a picture is prepared, from left to right, and digits that touch are cut apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from classifier.cuts import MAX_CANDIDATES
+from classifier.predict import Predictor
+from classifier.preprocess import Image, candidates, prepare, prepare_each
+from core.errors import ImageRejected
+from core.vocabulary import Reason
+from training.dataset import Digits
+
+Scan = Callable[[int], Image]
+
+
+def row(scan: Scan, *indices: int, gap: int) -> Image:
+    """Scans side by side, their ink so many pixels apart; below 0 it overlaps."""
+    width = 40
+    ink = np.zeros((200, 1200), np.uint8)
+    for index in indices:
+        page = 230 - np.minimum(scan(index), 230)
+        x, _, across, _ = cv2.boundingRect(cv2.compare(page, 100, cv2.CMP_GT))
+        part = page[:, x : x + across]
+        ink[:, width : width + across] = np.maximum(ink[:, width : width + across], part)
+        width += across + gap
+    return 230 - ink[:, : width + 40]
+
+
+def test_the_digits_of_a_row_come_from_left_to_right(scan: Scan, digits: Digits, predictor: Predictor) -> None:
+    right = []
+    for first in range(0, 60, 3):
+        prepared = prepare_each(row(scan, first, first + 1, first + 2, gap=30))
+        labels = predictor(np.stack(prepared)).labels.tolist()
+        right.append(labels == digits.labels[first : first + 3].tolist())
+    assert np.mean(right) >= 0.85
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_one_digit_alone_is_one(index: int, scan: Scan, digits: Digits) -> None:
+    (alone,) = prepare_each(scan(index))
+    assert np.array_equal(alone, prepare(scan(index)))
+    (in_form,) = prepare_each(digits.images[index])
+    assert np.array_equal(in_form, digits.images[index])
+
+
+def test_two_digits_that_touch_are_offered_apart(scan: Scan, digits: Digits, predictor: Predictor) -> None:
+    offered = []
+    for first in range(0, 40, 2):
+        ways = candidates(row(scan, first, first + 1, gap=-4))
+        readings = [predictor(np.stack(way)).labels.tolist() for way in ways]
+        offered.append(digits.labels[first : first + 2].tolist() in readings)
+    assert np.mean(offered) >= 0.6
+
+
+def test_candidates_begin_with_what_prepare_each_chooses(scan: Scan) -> None:
+    page = row(scan, 0, 1, 2, 3, gap=-4)
+    ways = candidates(page)
+    assert 2 <= len(ways) <= MAX_CANDIDATES
+    assert all(np.array_equal(one, other) for one, other in zip(ways[0], prepare_each(page), strict=True))
+    assert all((digit.shape, digit.dtype) == ((28, 28), np.uint8) for way in ways for digit in way)
+
+
+def test_a_page_without_digits_has_none_to_prepare() -> None:
+    with pytest.raises(ImageRejected) as rejected:
+        prepare_each(np.full((100, 300), 230, np.uint8))
+    assert rejected.value.reason is Reason.BLANK
+
+
+def test_a_long_row_of_digits_that_touch_has_few_ways_to_be_read(scan: Scan) -> None:
+    # Every pair alone has up to five ways; all of them together would be beyond counting.
+    pairs = [row(scan, first, first + 1, gap=-4) for first in range(0, 16, 2)]
+    tall = max(pair.shape[0] for pair in pairs)
+    line = np.hstack([cv2.copyMakeBorder(pair, 0, tall - pair.shape[0], 0, 0, cv2.BORDER_REPLICATE) for pair in pairs])
+    ways = candidates(line)
+    assert 1 < len(ways) <= MAX_CANDIDATES
+
+
+def test_a_row_of_more_strokes_than_a_string_may_have_is_turned_away() -> None:
+    page = np.full((120, 1000), 230, np.uint8)
+    for left in range(8, 990, 14):
+        cv2.rectangle(page, (left, 40), (left + 3, 80), 30, cv2.FILLED)
+    with pytest.raises(ImageRejected) as caught:
+        prepare_each(page)
+    assert caught.value.reason is Reason.SEVERAL

@@ -1,0 +1,112 @@
+"""Printed lines go, the strokes that cross them stay, and so do a digit's own straight strokes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from classifier.lines import erase_lines
+from classifier.predict import Predictor
+from classifier.preprocess import FIND, Image, Sheet, prepare
+from core.errors import ImageRejected
+from core.vocabulary import Reason
+from tests.classifier.shares import share_read
+from training.dataset import Digits
+
+Scan = Callable[[int], Image]
+
+
+def ruled(page: Image) -> Image:
+    """Lines as dark as ink, a little askew."""
+    for row in range(25, page.shape[0], 40):
+        cv2.line(page, (0, row), (page.shape[1] - 1, row + 4), 60, 2, cv2.LINE_AA)
+    return page
+
+
+def squared(page: Image) -> Image:
+    """Squares as dark as ink."""
+    for at in range(20, page.shape[0], 40):
+        cv2.line(page, (0, at), (page.shape[1] - 1, at), 60, 1)
+        cv2.line(page, (at, 0), (at, page.shape[0] - 1), 60, 1)
+    return page
+
+
+def boxed(page: Image) -> Image:
+    """A box that stands free."""
+    cv2.rectangle(page, (14, 8), (186, 190), 40, 2)
+    return page
+
+
+def framed(page: Image) -> Image:
+    """A box whose sides are the picture's border."""
+    cv2.rectangle(page, (0, 0), (page.shape[1] - 1, page.shape[0] - 1), 40, 3)
+    return page
+
+
+def dotted(page: Image) -> Image:
+    """A box of dots that stands free."""
+    for at in range(10, 188, 8):
+        for x, y in ((at, 10), (at, 186), (10, at), (186, at)):
+            cv2.rectangle(page, (x, y), (x + 4, y + 4), 40, -1)
+    return page
+
+
+PRINTED = [pytest.param(print_on, id=print_on.__name__) for print_on in (ruled, squared, boxed, framed, dotted)]
+
+
+def after_lines(page: Image) -> Sheet:
+    """A sheet off which lines were taken."""
+    sheet = Sheet(page)
+    for step in FIND:
+        step(sheet)
+    erase_lines(sheet)
+    return sheet
+
+
+@pytest.mark.parametrize("print_on", PRINTED)
+def test_digits_on_printed_lines_are_read(
+    print_on: Callable[[Image], Image], scan: Scan, digits: Digits, predictor: Predictor
+) -> None:
+    assert share_read((print_on(scan(index)) for index in range(60)), digits.labels, predictor) >= 0.93
+
+
+@pytest.mark.parametrize("print_on", PRINTED)
+def test_printed_lines_without_a_digit_are_blank(print_on: Callable[[Image], Image]) -> None:
+    with pytest.raises(ImageRejected) as rejected:
+        prepare(print_on(np.full((200, 200), 230, np.uint8)))
+    assert rejected.value.reason is Reason.BLANK
+
+
+def test_a_stroke_that_crosses_a_line_stays_whole() -> None:
+    page = np.full((200, 200), 230, np.uint8)
+    cv2.line(page, (100, 40), (100, 160), 30, 9)
+    alone = after_lines(page.copy()).ink
+    cv2.line(page, (0, 90), (199, 90), 30, 2)
+    assert alone is not None
+    assert np.array_equal(after_lines(page).ink, alone)
+
+
+@pytest.mark.parametrize("thickness", [2, 10])
+@pytest.mark.parametrize(
+    "corners",
+    [
+        pytest.param([[[100, 30], [100, 170]]], id="1"),
+        pytest.param([[[50, 30], [150, 30], [90, 170]]], id="7"),
+        pytest.param([[[80, 30], [50, 120], [150, 120]], [[120, 80], [120, 170]]], id="4"),
+    ],
+)
+def test_the_straight_strokes_of_a_digit_are_no_lines(corners: list[list[list[int]]], thickness: int) -> None:
+    page = np.full((200, 200), 230, np.uint8)
+    cv2.polylines(page, [np.array(stroke, np.int32) for stroke in corners], False, 30, thickness)
+    sheet = after_lines(page)
+    assert sheet.lines is None
+    assert sheet.ink is not None
+    assert cv2.countNonZero(sheet.ink) == cv2.countNonZero(cv2.compare(page, 130, cv2.CMP_LT))
+
+
+def test_a_page_without_lines_is_left_as_it_is(scan: Scan) -> None:
+    for index in range(50):
+        assert after_lines(scan(index)).lines is None

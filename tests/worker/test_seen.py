@@ -1,0 +1,58 @@
+"""What files hold comes in parts that a model takes at once, and no picture is cut in two."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from classifier.preprocess import Image
+from core.errors import ImageRejected
+from core.vocabulary import Reason
+from worker.seen import Seen
+
+
+def seen_with(*ways: list[int]) -> Seen:
+    """Pictures that may be read in ways of so many digits; the digits are numbered through."""
+    seen, number = Seen(), 0
+    for position, lengths in enumerate(ways):
+        digits: list[list[Image]] = []
+        for length in lengths:
+            digits.append([np.full((28, 28), number + place, np.uint8) for place in range(length)])
+            number += length
+        seen.add(position, b"", digits)
+    return seen
+
+
+def test_every_digit_comes_once_and_no_picture_is_cut_in_two() -> None:
+    seen = seen_with([1], [1], [2, 3], [1], [4, 4], [1], [1])
+    parts = [(digits[:, 0, 0].tolist(), ways) for digits, ways in seen.parts(6)]
+    assert [ways for _, ways in parts] == [[[1], [1]], [[2, 3], [1]], [[4, 4]], [[1], [1]]]
+    assert [number for digits, _ in parts for number in digits] == list(range(18))
+    assert seen.digits[:, 0, 0].tolist() == list(range(18))
+
+
+def test_a_batch_of_single_digits_goes_through_the_model_at_once() -> None:
+    ((digits, ways),) = seen_with(*[[1]] * 5).parts(5)
+    assert (digits.shape, ways) == ((5, 28, 28), [[1]] * 5)
+
+
+def test_where_no_image_holds_a_digit_there_is_no_part() -> None:
+    seen = Seen()
+    with seen.looking_at(0, "a.png"):
+        raise ImageRejected(Reason.EMPTY, "The file is empty.")
+    assert (list(seen.parts(4)), seen.digits.shape, len(seen)) == ([], (0, 28, 28), 1)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), MemoryError(), IndexError("out of range")])
+def test_a_picture_that_breaks_an_assumption_is_unreadable_and_no_more(error: Exception) -> None:
+    seen = Seen()
+    with seen.looking_at(3, "a.png"):
+        raise error
+    assert seen.refusals[3].reason is Reason.UNREADABLE
+
+
+def test_what_is_wrong_with_the_host_is_no_pictures_fault() -> None:
+    seen = Seen()
+    with pytest.raises(OSError, match="gone"), seen.looking_at(0, "a.png"):
+        raise OSError("the disk is gone")
+    assert seen.refusals == {}

@@ -1,0 +1,78 @@
+"""What a batch's files hold: digits to predict, and refusals."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from classifier.preprocess import SIDE, Image
+from core.errors import ImageRejected
+from core.vocabulary import Reason
+
+log = logging.getLogger(__name__)
+
+#: What decoding and preprocessing may raise where a picture breaks an assumption.
+_PICTURES_FAULT = (ArithmeticError, ValueError, LookupError, MemoryError, cv2.error)
+
+
+@dataclass
+class Seen:
+    """What a batch's files hold, image by image."""
+
+    #: Of the images that hold digits.
+    positions: list[int] = field(default_factory=list)
+    #: Of each of these images' file, hexadecimal.
+    hashes: list[str] = field(default_factory=list)
+    #: Of each of these images, how many digits each of the ways to read it has: `[1]` but for a picture that is split.
+    ways: list[list[int]] = field(default_factory=list)
+    refusals: dict[int, ImageRejected] = field(default_factory=dict)
+    _digits: list[Image] = field(default_factory=list)
+
+    @property
+    def digits(self) -> Image:
+        """All digits, in the order of `positions` and of `ways`: uint8, (n, 28, 28), ink bright on 0."""
+        return _stacked(self._digits)
+
+    def parts(self, size: int) -> Iterator[tuple[Image, list[list[int]]]]:
+        """The digits of some images after the other, and their ways; at most `size` digits, or those of one image."""
+        start = end = first = 0
+        for place, ways in enumerate(self.ways):
+            if place > first and end + sum(ways) - start > size:
+                yield _stacked(self._digits[start:end]), self.ways[first:place]
+                start, first = end, place
+            end += sum(ways)
+        if self.ways:
+            yield _stacked(self._digits[start:end]), self.ways[first:]
+
+    def __len__(self) -> int:
+        return len(self.positions) + len(self.refusals)
+
+    def add(self, position: int, data: bytes, ways: Sequence[Sequence[Image]]) -> None:
+        """Keep the digits of an image, and the hash of the bytes they were read from."""
+        for digits in ways:
+            self._digits += digits
+        self.positions.append(position)
+        self.hashes.append(hashlib.sha256(data).hexdigest())
+        self.ways.append([len(digits) for digits in ways])
+
+    @contextmanager
+    def looking_at(self, position: int, path: str) -> Iterator[None]:
+        """Keep the reason why an image has no digit, where what runs inside finds one."""
+        try:
+            yield
+        except ImageRejected as error:
+            self.refusals[position] = error
+        except _PICTURES_FAULT as error:
+            # A picture nobody thought of; its siblings must not pay for it.
+            log.exception("%r cannot be read", path)
+            self.refusals[position] = ImageRejected(Reason.UNREADABLE, f"The picture cannot be read: {error}.")
+
+
+def _stacked(digits: Sequence[Image]) -> Image:
+    return np.stack(digits) if digits else np.empty((0, SIDE, SIDE), np.uint8)
