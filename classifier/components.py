@@ -17,6 +17,8 @@ MIN_SHARE = 0.03
 MAX_PIECES = 200
 #: Ink that is broken by gaps of twice this share of all ink's shorter side hangs together all the same.
 BROKEN = 0.025
+#: Longer side of a picture that has room for one digit alone, in pixels: what stands apart in it is broken or soiled.
+SMALL_SIDE = 40
 #: Pieces smaller than this share of the largest are specks.
 SPECK = 0.05
 #: Least height of a digit beside the tallest, as a share of that.
@@ -83,10 +85,12 @@ def keep_digit(sheet: Sheet) -> None:
     Raises:
         ImageRejected: `blank`, there are at most specks; `several`, digits stand side by side.
     """
-    digits = find_digits(inked(sheet), sheet.lines)
-    if len(digits) > 1:
-        raise several(len(digits))
-    keep_only(sheet, digits[0])
+    digit, *others = find_digits(inked(sheet), sheet.lines)
+    if others and max(inked(sheet).shape) > SMALL_SIDE:
+        raise several(1 + len(others))
+    for other in others:
+        digit.take(other)
+    keep_only(sheet, digit)
 
 
 def keep_only(sheet: Sheet, digit: Piece) -> None:

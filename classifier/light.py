@@ -30,6 +30,8 @@ CLEARLY = 4.5
 QUIET = 0.05
 #: Share of pixels that differ much from their neighbours' median before they count as salt and pepper.
 MAX_PEPPER = 0.004
+#: Pixels of ink that are alone before they count as such, in number and as a share of all.
+MIN_ALONE, MAX_ALONE = 5, 0.004
 
 
 def even_light(sheet: Sheet) -> None:
@@ -128,6 +130,21 @@ def some_rows_together(pixels: Image) -> Image:
     """Take the middle rows of a tall picture, for what needs neighbours."""
     spare = max(0, len(pixels) - 4 * 64) // 2
     return pixels[spare : len(pixels) - spare]
+
+
+def drop_pepper(sheet: Sheet) -> None:
+    """Take salt and pepper off by a median, where there is much of it and strokes are wide enough to stay.
+
+    Pixels that are alone tell: those of a stroke, however thin, have others beside them.
+    """
+    ink = inked(sheet)
+    around = cv2.boxFilter(cv2.min(ink, 1), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    alone = cv2.countNonZero(cv2.bitwise_and(cv2.compare(around, 1, cv2.CMP_EQ), ink))
+    if alone < max(MIN_ALONE, MAX_ALONE * ink.size):
+        return
+    calm = cv2.medianBlur(ink, 3)
+    if 2 * cv2.countNonZero(calm) > cv2.countNonZero(ink) - alone:
+        sheet.pixels, sheet.ink = cv2.medianBlur(sheet.pixels, 3), calm
 
 
 def smooth(sheet: Sheet) -> None:

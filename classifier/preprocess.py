@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from classifier.components import keep_digit
 from classifier.cuts import segmentations
 from classifier.form import centre, centre_of_mass, clear_paper, crop, even_stroke, fit, in_mnist_form, take_levels
-from classifier.light import even_light, find_ink, smooth
+from classifier.light import drop_pepper, even_light, find_ink, smooth
 from classifier.lines import erase_lines
 from classifier.paper import shrink, to_grey, turn, turn_bands
 from classifier.sheet import INK_SIDE, SIDE, Image, Sheet, Step
@@ -48,7 +48,7 @@ __all__ = [
 #: What happens to every picture, in order.
 FIND: tuple[Step, ...] = (shrink, to_grey, turn, turn_bands)
 #: What happens after it to a picture that is not in MNIST's form, in order: the paper is cleaned,
-CLEAN: tuple[Step, ...] = (even_light, smooth, find_ink, erase_lines)
+CLEAN: tuple[Step, ...] = (even_light, drop_pepper, smooth, find_ink, erase_lines)
 #: and a digit that stands alone on it brought into form.
 FORM: tuple[Step, ...] = (take_levels, crop, even_stroke, fit, clear_paper, centre)
 
@@ -59,6 +59,7 @@ NAMES: dict[Step, str] = {
     turn: "ink bright on dark",
     turn_bands: "bands of the other paper turned",
     even_light: "shadow and lamp light taken out",
+    drop_pepper: "salt and pepper taken off",
     smooth: "noise smoothed",
     find_ink: "ink found anew",
     erase_lines: "printed lines erased",

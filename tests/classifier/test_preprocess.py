@@ -26,6 +26,7 @@ from classifier.preprocess import (
 )
 from core.errors import ImageRejected
 from core.vocabulary import Reason
+from training.corruptions import CORRUPTIONS
 from training.dataset import Digits
 
 
@@ -205,3 +206,27 @@ def test_network_input_runs_from_zero_to_one() -> None:
     assert values.dtype == np.float32
     assert values.shape == (3, 28, 28, 1)
     np.testing.assert_allclose(values[:, 0, 0, 0], [0, 128 / 255, 1], rtol=1e-6)
+
+
+def test_salt_and_pepper_is_taken_off_before_strokes_are_measured(digits: Digits, predictor: Predictor) -> None:
+    soiled = [CORRUPTIONS["impulse_noise"](image, np.random.default_rng(3)) for image in digits.images[:100]]
+    labels = predictor(np.stack([prepare(image) for image in soiled])).labels
+    assert (labels == digits.labels[:100]).mean() >= 0.85
+
+
+def test_a_thin_stroke_is_no_pepper() -> None:
+    page = np.full((120, 120), 230, np.uint8)
+    cv2.line(page, (40, 20), (80, 100), 20, 1)
+    assert "salt and pepper taken off" not in [name for name, _ in explain(page).steps]
+
+
+def test_a_picture_as_small_as_mnists_holds_one_digit_however_broken() -> None:
+    four = np.zeros((28, 28), np.uint8)
+    four[6:18, 6:8] = 255
+    four[6:24, 18:20] = 255  # the bar between them is gone
+    small, large = prepare(four), np.kron(four, np.ones((8, 8), np.uint8))
+    assert small[:, :12].any()
+    assert small[:, 16:].any()
+    with pytest.raises(ImageRejected) as caught:
+        prepare(large)
+    assert caught.value.reason is Reason.SEVERAL

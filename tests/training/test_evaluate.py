@@ -62,7 +62,7 @@ def test_evaluating_asks_the_predictor_and_counts_its_confidences() -> None:
         count = len(images)
         ones = np.full(count, 0.9, np.float32)
         escalated = np.arange(count) == 0
-        return Scores(np.full(count, 7), ones, ones, np.zeros((count, 10), np.float32), escalated)
+        return Scores(np.full(count, 7), ones, ones, np.zeros((count, 10), np.float32), -ones, escalated)
 
     result = evaluate(sure_of_seven, np.zeros((4, 28, 28), np.uint8), np.array([7, 7, 7, 1]))
     assert result.accuracy == 0.75

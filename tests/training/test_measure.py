@@ -23,7 +23,7 @@ from training.measure import coverage_risk, find_mistakes, measure, measure_corr
 def said(labels: list[int], confidences: list[float]) -> Scores:
     """What a model says."""
     sure = np.array(confidences, np.float32)
-    return Scores(np.array(labels), sure, sure, np.zeros((len(labels), 10), np.float32), sure < 0.5)
+    return Scores(np.array(labels), sure, sure, np.zeros((len(labels), 10), np.float32), -sure, sure < 0.5)
 
 
 def reading(digits: Digits) -> Callable[[Image], Scores]:
@@ -125,7 +125,9 @@ def test_the_accuracy_is_measured_for_every_corruption_and_progress_is_told(few_
     found = measure_corruptions(
         reading(few_digits), few_digits, seed=3, progress=lambda done, total, _: told.append((done, total))
     )
-    assert found == dict.fromkeys(CORRUPTIONS, 1.0)
+    assert set(found) == set(CORRUPTIONS)
+    assert min(found.values()) >= 0.97  # what preparation refuses counts as read wrong
+    assert max(found.values()) == 1.0
     assert told == [(done, len(CORRUPTIONS)) for done in range(len(CORRUPTIONS) + 1)]
 
 
