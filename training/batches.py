@@ -70,10 +70,8 @@ class Batches:
             progress: told of every pass.
         """
         ask = tf.function(teacher, autograph=False)
-        passes, size = (
-            min(self._recipe.repeat_after, self._recipe.epochs),
-            min(self._recipe.batch_size, len(self._digits)),
-        )
+        passes = min(self._recipe.repeat_after, self._recipe.epochs)
+        size = min(self._recipe.batch_size, len(self._digits))
         taught = np.empty((passes, len(self), size, DIGITS), np.float32)
         for pass_ in range(passes):
             for place in range(len(self)):

@@ -151,7 +151,12 @@ def read_recipe(reference: str | Path) -> ModelRecipe:
 
 def _spelt_out(tables: dict[str, Any]) -> dict[str, Any]:
     """Give every network what the table `all` says, unless its own table says otherwise."""
-    shared, own = tables.pop("all", {}), tables.get("careful", [])
-    if not isinstance(shared, dict) or not isinstance(own, list):
-        return tables | {"all": shared}  # which is refused by name
-    return tables | {"fast": shared | tables.get("fast", {}), "careful": [shared | one for one in own]}
+    shared, fast, careful = tables.pop("all", {}), tables.get("fast", {}), tables.get("careful", [])
+    if not isinstance(shared, dict):
+        return tables | {"all": shared}  # which is refused by name, as is below what is no table
+    return tables | {
+        "fast": shared | fast if isinstance(fast, dict) else fast,
+        "careful": [shared | one if isinstance(one, dict) else one for one in careful]
+        if isinstance(careful, list)
+        else careful,
+    }

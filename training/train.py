@@ -89,12 +89,7 @@ def train_on(
     recipe, run = recipe or ModelRecipe(), run or Run()
     for one in recipe.networks:
         check_architecture(one.architecture)  # better told now than after hours of the other networks
-    parts = _parted(dataset, recipe)
-    if own is not None:
-        parts = Split(mix(parts.train, own, weight=own_weight, seed=recipe.fast.split_seed), parts.validation)
-    seed = recipe.fast.split_seed
-    drawn = [drawn_digits(recipe.drawn, seed=seed), outliers(recipe.outliers, seed=seed)]
-    parts = Split(joined([parts.train, *drawn]), parts.validation)
+    parts = _with_more(_parted(dataset, recipe), recipe, own, own_weight)
     networks, histories = _fit_all(parts, recipe, run, output / CHECKPOINTS)
     cascade = assemble(
         networks,
@@ -139,6 +134,16 @@ def _parted(dataset: Dataset, recipe: ModelRecipe) -> Split:
         )
     aside = min(recipe.fast.validation, len(dataset.train) // _PARTS)
     return split(prepare_all(dataset.train), validation=aside, seed=recipe.fast.split_seed)
+
+
+def _with_more(parts: Split, recipe: ModelRecipe, own: Digits | None, own_weight: float) -> Split:
+    """Add to what is learned from: the user's own digits, and what the recipe says is drawn."""
+    train, seed = parts.train, recipe.fast.split_seed
+    if own is not None:
+        train = mix(train, own, weight=own_weight, seed=seed)
+    if recipe.drawn or recipe.outliers:
+        train = joined([train, drawn_digits(recipe.drawn, seed=seed), outliers(recipe.outliers, seed=seed)])
+    return Split(train, parts.validation)
 
 
 def _fit_all(parts: Split, recipe: ModelRecipe, run: Run, checkpoints: Path) -> tuple[list[keras.Model], list[History]]:

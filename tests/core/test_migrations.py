@@ -97,12 +97,18 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
         assert connection.scalars(select(tables.batches.c.id)).all() == [batch.id]
 
 
-def test_an_old_ledger_keeps_its_rows_and_knows_what_was_in_production(empty_database_url: str) -> None:
-    database = Database(empty_database_url)
+def old_ledger(url: str) -> Database:
+    """A ledger of the first revision, with rows in it."""
+    database = Database(url)
     command.upgrade(database.alembic_config(), "0001")
     with database.begin() as connection:
         for statement in OLD_LEDGER:
             connection.execute(text(statement))
+    return database
+
+
+def test_an_old_ledger_keeps_its_rows_and_knows_what_was_in_production(empty_database_url: str) -> None:
+    database = old_ledger(empty_database_url)
     command.upgrade(database.alembic_config(), "head")
     assert [one.model_id for one in promotions.history(database)] == [2, 1]
     assert (models.find(database, "production").id, models.previous(database).id) == (1, 2)
@@ -127,11 +133,7 @@ def test_the_registry_can_be_taken_back_without_a_loss_to_what_was_scored(databa
 
 
 def test_a_ledger_of_single_digits_learns_to_keep_strings(empty_database_url: str) -> None:
-    database = Database(empty_database_url)
-    command.upgrade(database.alembic_config(), "0001")
-    with database.begin() as connection:
-        for statement in OLD_LEDGER:
-            connection.execute(text(statement))
+    database = old_ledger(empty_database_url)
     command.upgrade(database.alembic_config(), "0002")
     with database.begin() as connection:
         connection.execute(text("INSERT INTO shadow_predictions VALUES (1, 0, 2, 1, 0.5)"))

@@ -49,6 +49,8 @@ def test_every_shipped_recipe_can_be_read_by_its_name(path: Path) -> None:
         ("[[careful]]\n[[careful]]\n", "two seeds"),
         ("[careful]\n", "careful"),
         ("all = 3\n", "all"),
+        ("fast = 3\n", "fast"),
+        ("careful = [3]\n", "careful"),
         ("[all]\nepoch = 7\n", "epoch"),
         ("shifts = []\n", "shifts"),
         ("shifts = [[0, 9]]\n", "shifts"),
