@@ -17,6 +17,8 @@
     |   +-- SourceEmpty          the folder holds no file to score
     |   +-- LabelsError          labels.csv has a line that cannot be right
     +-- JobFailed                a job ended without a single scored image
+    +-- JobPaused                a job waits for a person, for too much of it is refused
+    +-- SandboxError             the process that is to look at suspicious images does not start
     +-- ImageRejected            one image cannot be scored; carries a reason code
     +-- PromotionRefused         nothing shows that a model reads no digit worse than the one in production
     +-- ArtifactError            a model folder is damaged, foreign or of another version
@@ -116,6 +118,16 @@ class LabelsError(SubmissionError):
 
 class JobFailed(DigitlineError):
     """The job ended without a single scored image."""
+
+
+class JobPaused(DigitlineError):
+    """The job waits for a person, for too much of it is refused."""
+
+    mend = "Look at `digitline results JOB --only rejected`; then `digitline resume JOB`, or `digitline cancel JOB`."
+
+
+class SandboxError(DigitlineError):
+    """The process that is to look at suspicious images does not start."""
 
 
 class ImageRejected(DigitlineError):

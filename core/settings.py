@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     target_error: float = Field(0.005, gt=0, lt=1)
     #: Whether a picture of several digits is read as one string, where nobody says otherwise.
     split: bool = False
+    #: Share of a job's images that may be rejected or quarantined before it pauses, 0 to 1; default: all of them.
+    max_rejected: float | None = Field(None, ge=0, le=1)
     #: Share of the batches that the challenger scores in the shadow, 0 to 1.
     challenger_share: float = Field(0.1, ge=0, le=1)
     #: Folders of labelled digits that a model must pass before it is promoted, written as in PATH; default: none.

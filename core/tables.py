@@ -135,6 +135,8 @@ jobs = Table(
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Column("filed_at", UtcDateTime),
+    # Since when it waits for a person, whatever its state; no state of its own, for SQLite cannot alter a constraint.
+    Column("paused_at", UtcDateTime),
     CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
 )
 Index(None, jobs.c.state)

@@ -94,6 +94,8 @@ class NewJob:
     labels: Labels = Labels.AUTO
     #: Whether a picture of several digits is read as one string.
     split: bool = False
+    #: Failure budget: share of the images that may be rejected or quarantined before the job pauses; None: all may.
+    max_rejected: float | None = None
     #: Name of the folder under `claimed/` that holds the images, for a job of the inbox.
     claim: str | None = None
 
@@ -121,6 +123,8 @@ class Job:
     created_at: datetime
     #: Whether a picture of several digits is read as one string.
     split: bool = False
+    #: Failure budget: share of the images that may be rejected or quarantined before it pauses; None: all may.
+    max_rejected: float | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     #: Images with a known true label among the scored, and how many of them were read right.
@@ -128,8 +132,10 @@ class Job:
     correct: int = 0
     #: Images that the model's careful networks were asked about.
     escalated: int = 0
-    #: Why the job failed, one sentence.
+    #: Why the job failed, was cancelled or is paused, one sentence.
     error: str | None = None
+    #: What went wrong in the last attempt at a batch that is still open, one sentence.
+    trouble: str | None = None
     #: Name of the folder under `claimed/` that an inbox job owns until it is filed away.
     claim: str | None = None
 
@@ -237,8 +243,13 @@ class Outcome:
     escalated: int = 0
 
     def __str__(self) -> str:
-        rejected = f", {len(self.rejections)} rejected" if self.rejections else ""
-        return f"{len(self.predictions)} scored{rejected}"
+        quarantined = sum(rejection.reason is Reason.QUARANTINED for rejection in self.rejections)
+        counts = {
+            "scored": len(self.predictions),
+            "rejected": len(self.rejections) - quarantined,
+            "quarantined": quarantined,
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "scored")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,14 @@ class JobState(StrEnum):
     queued --> running --> done
       |           |-----> failed      (ended, and not one image was scored)
       +-----------+-----> cancelled
-      ^                     |
+      ^           ^         |
+      |           +-> paused          (too much of it is refused; a person resumes or cancels it)
       +------- retry -------+         (from any end, if something is left to score)
     """
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"

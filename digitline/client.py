@@ -12,8 +12,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import JobFailed, QueueUnreachable
-from core.ledger import batches, corrections
+from core.errors import JobFailed, JobPaused, QueueUnreachable
+from core.ledger import batches, corrections, steering
 from core.ledger import jobs as job_ledger
 from core.ledger import results as result_ledger
 from core.ledger.corrections import Correction
@@ -86,12 +86,15 @@ class JobHandle:
 
         Raises:
             JobFailed: not one image was scored, or the job was cancelled; the message says why.
+            JobPaused: too much of the job is refused, and it waits for a person.
             TimeoutError: the job is still at work after `timeout` seconds.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with image_bar(shown=progress) as bar:
             task = bar.add_task(printable(self.name), total=self.accounts.found)
             while not self.refresh().state.ended:
+                if self.state is JobState.PAUSED:
+                    raise JobPaused(f"Job {self.id} {self.name!r} is paused: {self.record.error}.")
                 bar.update(task, completed=finished_images(self.accounts))
                 time.sleep(min(poll, self._remaining(deadline)))
             bar.update(task, completed=finished_images(self.accounts))
@@ -166,16 +169,31 @@ class JobHandle:
         Raises:
             IllegalTransition: it has ended already.
         """
-        self.record = job_ledger.cancel(self._line.database, self.record)
+        self.record = steering.cancel(self._line.database, self.record)
+        return self
+
+    def resume(self, *, max_rejected: float | None = None) -> JobHandle:
+        """Let the paused job go on.
+
+        Args:
+            max_rejected: its failure budget from now on, 0 to 1; None: it has none any more.
+
+        Raises:
+            IllegalTransition: it is not paused.
+            ValueError: `max_rejected` is no share.
+        """
+        _check_share(max_rejected)
+        self.record = steering.resume(self._line.database, self.record, max_rejected=max_rejected)
+        _send_waiting(self._line)
         return self
 
     def retry(self) -> JobHandle:
-        """Score again what was quarantined, and what was open when the job was cancelled.
+        """Score again every batch with a quarantined image, and what was open when the job was cancelled.
 
         Raises:
             IllegalTransition: there is nothing of that kind.
         """
-        self.record = job_ledger.retry(self._line.database, self.record)
+        self.record = steering.retry(self._line.database, self.record)
         _send_waiting(self._line)
         return self
 
@@ -201,6 +219,7 @@ def submit(
     labels: Labels | str = Labels.AUTO,
     queue: QueueName | str = "auto",
     split: bool | None = None,
+    max_rejected: float | None = None,
     triggered_by: Trigger = Trigger.SCRIPT,
 ) -> JobHandle:
     """Hand a folder of images over to the line; returns as soon as it is queued.
@@ -211,13 +230,16 @@ def submit(
         labels: where true labels come from: `auto`, `folders` (`0/` to `9/`), `csv` (labels.csv) or `none`.
         queue: `express`, `bulk` or `auto`, which is express for a small folder.
         split: whether a picture of several digits is read as one string; default: the setting `split`.
+        max_rejected: share of the images, 0 to 1, that may be rejected or quarantined before the job pauses; default:
+            the setting `max_rejected`.
         triggered_by: who asked.
 
     Raises:
         SubmissionError: the folder cannot become a job.
         LedgerUnreachable, RevisionMismatch, QueueUnreachable: the line is not there. Nothing was queued.
-        ValueError: `labels` or `queue` is none of the words above.
+        ValueError: `labels` or `queue` is none of the words above, or `max_rejected` no share.
     """
+    _check_share(max_rejected)
     line = open_line()
     job = producer.submit(
         line,
@@ -226,6 +248,7 @@ def submit(
         labels=Labels(labels),
         queue=None if queue == "auto" else QueueName(queue),
         split=split,
+        max_rejected=max_rejected,
         triggered_by=triggered_by,
     )
     return JobHandle(line, job)
@@ -247,6 +270,11 @@ def jobs(limit: int = 50) -> list[JobHandle]:
     line = open_line()
     line.database.check_revision()
     return [JobHandle(line, record) for record in job_ledger.newest(line.database, limit)]
+
+
+def _check_share(max_rejected: float | None) -> None:
+    if max_rejected is not None and not 0 <= max_rejected <= 1:
+        raise ValueError(f"max_rejected={max_rejected!r}: it must be from 0 to 1.")
 
 
 def _matches(result: Result, only: Only) -> bool:

@@ -67,12 +67,14 @@ def job_record(job: Job, **more: object) -> Mapping[str, object]:
         "model": job.model,
         "queue": job.queue.value,
         "split": job.split,
+        "max_rejected": job.max_rejected,
         "triggered_by": job.triggered_by.value,
         "source": job.source,
         "created_at": _iso(job.created_at),
         "started_at": _iso(job.started_at),
         "finished_at": _iso(job.finished_at),
         "error": job.error,
+        "trouble": job.trouble,
         **more,
     }
 

@@ -54,6 +54,7 @@ def submit(
     labels: Labels = Labels.AUTO,
     queue: QueueName | None = None,
     split: bool | None = None,
+    max_rejected: float | None = None,
     triggered_by: Trigger,
     claim: str | None = None,
 ) -> Job:
@@ -66,6 +67,8 @@ def submit(
         labels: where true labels come from.
         queue: default: `express` for a small job, `bulk` for a large one.
         split: whether a picture of several digits is read as one string; default: as the settings say.
+        max_rejected: share of the images that may be refused before the job pauses, 0 to 1; default: as the settings
+            say.
         triggered_by: who asked.
         claim: name of the folder under `claimed/`, for a drop of the inbox; it makes one job, ever.
 
@@ -81,6 +84,7 @@ def submit(
         labels=labels,
         queue=queue,
         split=split,
+        max_rejected=max_rejected,
         triggered_by=triggered_by,
         claim=claim,
     )
@@ -106,6 +110,7 @@ def plan(
     labels: Labels,
     queue: QueueName | None,
     split: bool | None = None,
+    max_rejected: float | None = None,
     triggered_by: Trigger,
     claim: str | None,
 ) -> NewJob:
@@ -121,5 +126,6 @@ def plan(
         triggered_by=triggered_by,
         labels=labels,
         split=settings.split if split is None else split,
+        max_rejected=settings.max_rejected if max_rejected is None else max_rejected,
         claim=claim,
     )

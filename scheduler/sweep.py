@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from core.errors import QueueUnreachable
-from core.ledger import batches, jobs
+from core.ledger import batches, endings, jobs
 from core.queues import send_batches
 from core.vocabulary import Batch, Job
 from scheduler.filing import file_away
@@ -26,7 +26,7 @@ def sweep(line: Line) -> None:
     for batch_id in batches.quarantine_exhausted(database, settings.max_attempts):
         log.error("batch %s: given up after %s attempts; its images are quarantined", batch_id, settings.max_attempts)
     _send_lost(line)
-    jobs.close_all_over(database)
+    endings.close_all_over(database)
     for job in jobs.unfiled(database):
         _file(line, job)
 

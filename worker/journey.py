@@ -6,16 +6,19 @@ This is the file to read for "where does an image go next?".
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from classifier.images import ImageFolder, decode
+from classifier.images import ImageFolder
 from classifier.predict import Predictor
 from classifier.preprocess import SIDE, Image
-from classifier.readings import Reading, read, ways_to_read
+from classifier.readings import Reading, read
 from core.crash import crash_point
 from core.database import Database
 from core.errors import ArtifactError, LedgerUnreachable, SourceNotFound, StaleLease
@@ -23,8 +26,10 @@ from core.ledger import batches
 from core.ledger.shadows import Shadow
 from core.settings import Settings
 from core.sources import to_path
-from core.vocabulary import BatchState, Lease, Outcome
+from core.vocabulary import BatchState, JobState, Lease, Outcome
+from worker.look import Eye, Look
 from worker.pulse import Progress, Pulse, Stopwatch
+from worker.sandbox import Sandbox
 from worker.seen import Seen
 from worker.shadow import ask_challenger, is_due
 from worker.tally import tally
@@ -32,7 +37,7 @@ from worker.tally import tally
 log = logging.getLogger(__name__)
 
 #: What is wrong with the worker or its servers, not with the batch.
-_NO_BATCHS_FAULT = (ArtifactError, LedgerUnreachable)
+_NO_BATCHS_FAULT = (ArtifactError, LedgerUnreachable, SourceNotFound)
 
 
 @dataclass
@@ -54,8 +59,8 @@ class Journey:
         """
         started = time.perf_counter()
         lease = self.claim(batch_id)
-        if isinstance(lease, BatchState):
-            return f"left alone: the batch is {lease}"
+        if not isinstance(lease, Lease):
+            return f"left alone: the {'batch' if isinstance(lease, BatchState) else 'job'} is {lease}"
         try:
             outcome, shadow = self._outcome(lease, progress)
             self.record(lease, outcome, shadow)
@@ -70,7 +75,7 @@ class Journey:
             raise
         return f"{outcome}, {time.perf_counter() - started:.2f} s"
 
-    def claim(self, batch_id: int) -> Lease | BatchState:
+    def claim(self, batch_id: int) -> Lease | BatchState | Literal[JobState.PAUSED]:
         """Take the right to record the batch, or learn what stands in the way."""
         crash_point("worker.popped")
         lease = batches.claim(
@@ -111,16 +116,25 @@ class Journey:
         Where the job splits pictures, each of a picture's digits is brought to 28x28.
         """
         seen = Seen()
-        with self._folder_of(lease) as folder:
+        with self._folder_of(lease) as folder, self._eye(lease, lambda: pulse.beat(len(seen))) as look_at:
             for position, path in enumerate(lease.manifest.paths):
                 pulse.beat(position)
                 with seen.looking_at(position, path):
                     with watch.stage("read"):
                         data = folder.read(path)
                     with watch.stage("preprocess"):
-                        picture = decode(data, max_pixels=self.settings.max_pixels)
-                        seen.add(position, data, ways_to_read(picture, split=lease.split))
+                        seen.add(position, data, look_at(data, path))
         return seen
+
+    @contextmanager
+    def _eye(self, lease: Lease, sign: Callable[[], None]) -> Iterator[Look]:
+        """What images are looked at with: in a sandbox, once an attempt has failed, for one of them may be the cause."""
+        eye = Eye(self.settings.max_pixels, lease.split)
+        if lease.attempt == 1:
+            yield eye.look
+            return
+        with Sandbox(eye, sign) as sandbox:
+            yield sandbox.look
 
     def _read(self, seen: Seen, predictor: Predictor, pulse: Pulse) -> tuple[list[Reading], Image]:
         """Read every picture; returns the prepared digits of those that show one as well, uint8, (n, 28, 28)."""
@@ -150,9 +164,10 @@ class Journey:
 
     def _folder_of(self, lease: Lease) -> ImageFolder:
         root = to_path(lease.source)
-        # Not a hundred missing images, but a share that is not mounted: another attempt may find it.
+        # Not a hundred missing images, but a share that this host has not mounted: another one, or a later attempt, may
+        # see it, so it counts against nobody, and the job says what it waits for.
         if not root.is_dir():
             # A host that does not see the images must not drain the queue from under those that do.
             time.sleep(self.settings.resend_after)
-            raise SourceNotFound(f"There is no folder {root}.")
+            raise SourceNotFound(f"There is no folder {root} on {os.uname().nodename}.")
         return ImageFolder(root, max_bytes=self.settings.max_bytes)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, update
 
 from core import clock, tables
 from core.database import Database
 from core.errors import StaleLease
+from core.ledger import endings, outcomes, shadows
 from core.ledger import jobs as job_ledger
 from core.ledger import models as model_ledger
-from core.ledger import outcomes, shadows
 from core.ledger.shadows import Shadow
 from core.vocabulary import (
     Batch,
@@ -30,11 +30,13 @@ from core.vocabulary import (
 )
 
 _jobs, _batches = tables.jobs, tables.batches
+#: Under a name of its own, to be asked about beside the job that a batch is joined with.
+_paused = _jobs.alias("paused")
 
 
 def claim(
     database: Database, batch_id: int, *, worker: str, lease_time: float, max_attempts: int
-) -> Lease | BatchState:
+) -> Lease | BatchState | Literal[JobState.PAUSED]:
     """Take the right to record a batch, in one statement; the attempt counts from here, whatever happens next.
 
     Args:
@@ -44,7 +46,7 @@ def claim(
         max_attempts: attempts after which nobody may try again.
 
     Returns:
-        The lease; or the state in which the batch is and which stands in the way.
+        The lease; or the state in which the batch or its job is and which stands in the way.
     """
     token = secrets.token_hex(16)
     free = or_(_batches.c.state == BatchState.QUEUED.value, _lease_ran_out())
@@ -57,10 +59,9 @@ def claim(
         "started_at": clock.now(),
     }
     with database.begin() as connection:
-        mine = and_(_batches.c.id == batch_id, free, _batches.c.attempts < max_attempts)
+        mine = and_(_batches.c.id == batch_id, free, _batches.c.attempts < max_attempts, ~_job_is_paused())
         if connection.execute(update(_batches).where(mine).values(taken)).rowcount != 1:
-            state = connection.execute(select(_batches.c.state).where(_batches.c.id == batch_id)).scalar_one_or_none()
-            return BatchState(state or BatchState.CANCELLED)
+            return _in_the_way(connection, batch_id)
         row = connection.execute(_select_batches(_batches.c.id == batch_id, with_manifest=True)).one()
         # Where it is a retry, the job started long ago.
         started = {"state": JobState.RUNNING.value, "started_at": func.coalesce(_jobs.c.started_at, clock.now())}
@@ -124,7 +125,7 @@ def finish(database: Database, lease: Lease, outcome: Outcome, shadow: Shadow | 
         outcomes.insert_outcome(connection, batch.id, outcome)
         if shadow is not None:
             shadows.insert_shadow(connection, batch.id, outcome, shadow)
-        job_ledger.close_if_over(connection, batch.job_id)
+        endings.settle(connection, batch.job_id)
 
 
 def of_job(database: Database, job_id: int) -> list[Batch]:
@@ -161,7 +162,7 @@ def to_send_again(
         held_for: seconds since the last sending for which such a worker is trusted.
         limit: batches at the most; a transaction that marks a million would keep every worker waiting.
     """
-    queued = _batches.c.state == BatchState.QUEUED.value
+    queued = and_(_batches.c.state == BatchState.QUEUED.value, ~_job_is_paused())
     overdue = and_(queued, _batches.c.sent_at < clock.seconds_from_now(-resend_after))
     distrusted = _batches.c.sent_at < clock.seconds_from_now(-held_for)
     with database.begin() as connection:
@@ -191,11 +192,24 @@ def quarantine_exhausted(database: Database, max_attempts: int) -> list[int]:
         rows = connection.execute(chosen.with_for_update(of=_batches)).all()
         for row in rows:
             _quarantine(connection, row)
-            job_ledger.close_if_over(connection, row.job_id)
+            endings.settle(connection, row.job_id)
     return [row.id for row in rows]
 
 
 _NO_LEASE: Mapping[str, None] = {"lease_token": None, "lease_until": None}
+
+
+def _job_is_paused() -> ColumnElement[bool]:
+    return exists().where(_paused.c.id == _batches.c.job_id, _paused.c.paused_at.is_not(None))
+
+
+def _in_the_way(connection: Connection, batch_id: int) -> BatchState | Literal[JobState.PAUSED]:
+    """Why a batch cannot be claimed; one that is not there counts as cancelled."""
+    chosen = select(_batches.c.state, _job_is_paused().label("paused")).where(_batches.c.id == batch_id)
+    row = connection.execute(chosen).one_or_none()
+    if row is not None and row.paused:
+        return JobState.PAUSED
+    return BatchState.CANCELLED if row is None else BatchState(row.state)
 
 
 def _lease_ran_out() -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Jobs: created whole, closed when their accounts balance, cancelled, retried, filed away."""
+"""Jobs: created whole, found again, filed away."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    delete,
-    exists,
     func,
     insert,
     or_,
@@ -24,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core import clock, tables
 from core.database import Database
-from core.errors import IllegalTransition, JobNotFound, ModelNotFound
+from core.errors import JobNotFound, ModelNotFound
 from core.ledger.models import PRODUCTION
 from core.vocabulary import Accounts, BatchState, Job, JobState, NewJob, QueueName, Trigger, number_of
 
@@ -32,6 +30,11 @@ _jobs, _batches, _models = tables.jobs, tables.batches, tables.models
 
 #: Batches inserted by one statement; bounds the memory of a job of a million images.
 _INSERT_CHUNK = 500
+
+#: States of a batch that may still bring rows.
+OPEN = (BatchState.QUEUED.value, BatchState.LEASED.value)
+#: States of a job in which images of it may still be scored; it may be paused in either.
+UNENDED = (JobState.QUEUED.value, JobState.RUNNING.value)
 
 
 def create(database: Database, new: NewJob) -> Job:
@@ -126,77 +129,20 @@ def mark_filed(database: Database, job: Job, source: str) -> None:
         connection.execute(update(_jobs).where(_jobs.c.id == job.id).values(values))
 
 
-def cancel(database: Database, job: Job) -> Job:
-    """Stop a job; what is scored stays scored, what is open stays open for ever.
-
-    Raises:
-        IllegalTransition: the job has ended already.
-    """
-    open_batches = and_(_batches.c.job_id == job.id, _batches.c.state.in_(_OPEN))
-    released = {"state": BatchState.CANCELLED.value, "lease_token": None, "lease_until": None}
-    with database.begin() as connection:
-        # Batches before their job and in one order, as everywhere, or this and a worker or a sweep wait for each other.
-        connection.execute(select(_batches.c.id).where(open_batches).order_by(_batches.c.id).with_for_update())
-        connection.execute(update(_batches).where(open_batches).values(released))
-        stopped = {"state": JobState.CANCELLED.value, "error": "cancelled by hand", "finished_at": clock.now()}
-        open_job = and_(_jobs.c.id == job.id, _jobs.c.state.in_(_UNENDED))
-        if connection.execute(update(_jobs).where(open_job).values(stopped)).rowcount != 1:
-            raise IllegalTransition(f"Job {job.id} has ended already; it cannot be cancelled.")
-    return get(database, job.id)
-
-
-def retry(database: Database, job: Job) -> Job:
-    """Give every quarantined or cancelled batch of a job a new chance.
-
-    Raises:
-        IllegalTransition: the job has not ended, or has nothing to retry.
-    """
-    again = and_(_batches.c.job_id == job.id, _batches.c.state.in_(_RETRIED))
-    reset = {"state": BatchState.QUEUED.value, "attempts": 0, "quarantined": 0, "error": None, "sent_at": clock.now()}
-    ended = and_(_jobs.c.id == job.id, _jobs.c.state.not_in(_UNENDED))
-    reopened = {"state": JobState.QUEUED.value, "error": None, "finished_at": None}
-    with database.begin() as connection:
-        # The job first: of two retries the second finds it open, and leaves alone what a worker has claimed since.
-        if connection.execute(update(_jobs).where(ended).values(reopened)).rowcount != 1:
-            raise IllegalTransition(f"Job {job.id} has not ended; only then can it be retried.")
-        chosen = select(_batches.c.id).where(again)
-        for table in (tables.rejections, tables.confusion):
-            connection.execute(delete(table).where(table.c.batch_id.in_(chosen)))
-        if connection.execute(update(_batches).where(again).values(reset)).rowcount == 0:
-            raise IllegalTransition(f"Job {job.id} has nothing to retry: no batch of it was quarantined or cancelled.")
-    return get(database, job.id)
-
-
-def close_if_over(connection: Connection, job_id: int) -> bool:
-    """End a job whose batches have all ended and whose accounts balance; part of the caller's transaction."""
-    # Two last batches may finish at once: the second waits here, and then sees what the first one wrote.
-    connection.execute(select(_jobs.c.id).where(_jobs.c.id == job_id).with_for_update())
-    still_open = exists().where(_batches.c.job_id == job_id, _batches.c.state.in_(_OPEN))
-    scored = _sum_of(_batches.c.scored, job_id)
-    accounted = _sum_of(_batches.c.scored + _batches.c.rejected + _batches.c.quarantined, job_id)
-    over = connection.execute(
-        update(_jobs)
-        .where(_jobs.c.id == job_id, _jobs.c.state.in_(_UNENDED), ~still_open, _jobs.c.found == accounted)
-        .values(
-            state=case((scored > 0, JobState.DONE.value), else_=JobState.FAILED.value),
-            error=case((scored > 0, None), else_="not one of its images could be scored"),
-            finished_at=clock.now(),
-        )
-    )
-    return over.rowcount == 1
-
-
-def close_all_over(database: Database) -> int:
-    """End every job that is over; returns how many there were."""
-    still_open = exists().where(_batches.c.job_id == _jobs.c.id, _batches.c.state.in_(_OPEN))
-    with database.read() as connection:
-        over = connection.scalars(select(_jobs.c.id).where(_jobs.c.state.in_(_UNENDED), ~still_open)).all()
-    return sum(_close(database, job_id) for job_id in over)
-
-
 def is_split(options: Mapping[str, Any]) -> bool:
     """Whether a job of these options reads a picture of several digits as one string; older jobs do not say."""
     return bool(options.get("split"))
+
+
+def max_rejected(options: Mapping[str, Any]) -> float | None:
+    """The failure budget of a job of these options: share of its images that may be refused before it pauses."""
+    budget = options.get("max_rejected")
+    return None if budget is None else float(budget)
+
+
+def with_max_rejected(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
+    """The options of a job that has another failure budget."""
+    return {**options, "max_rejected": budget}
 
 
 def claims_with_a_job(database: Database, claims: Collection[str]) -> set[str]:
@@ -205,19 +151,11 @@ def claims_with_a_job(database: Database, claims: Collection[str]) -> set[str]:
         return set(connection.scalars(select(_jobs.c.claim).where(_jobs.c.claim.in_(list(claims)))))
 
 
-_RETRIED = (BatchState.QUARANTINED.value, BatchState.CANCELLED.value)
-_OPEN = (BatchState.QUEUED.value, BatchState.LEASED.value)
-_UNENDED = (JobState.QUEUED.value, JobState.RUNNING.value)
 _UNFILED = (
     _jobs.c.claim.is_not(None),
     or_(_jobs.c.filed_at.is_(None), _jobs.c.filed_at < _jobs.c.finished_at),
-    _jobs.c.state.not_in(_UNENDED),
+    _jobs.c.state.not_in(UNENDED),
 )
-
-
-def _close(database: Database, job_id: int) -> bool:
-    with database.begin() as connection:
-        return close_if_over(connection, job_id)
 
 
 def _insert_job(connection: Connection, new: NewJob) -> int:
@@ -235,7 +173,7 @@ def _insert_job(connection: Connection, new: NewJob) -> int:
         "model_id": model,
         "found": new.found,
         "batch_count": len(new.manifests),
-        "options": {"labels": new.labels.value, "split": new.split},
+        "options": {"labels": new.labels.value, "split": new.split, "max_rejected": new.max_rejected},
         "claim": new.claim,
         "created_at": clock.now(),
     }
@@ -258,17 +196,14 @@ def _insert_batches(connection: Connection, job_id: int, new: NewJob) -> None:
         connection.execute(statement, rows[start : start + _INSERT_CHUNK])
 
 
-def _sum_of(column: ColumnElement[int], job_id: int) -> ColumnElement[int]:
-    return select(func.coalesce(func.sum(column), 0)).where(_batches.c.job_id == job_id).scalar_subquery()
-
-
 _COUNTS = ("scored", "rejected", "quarantined", "labelled", "correct", "escalated")
 
 
 def _select_jobs(*conditions: ColumnElement[bool]) -> Select[Any]:
     counts = [func.coalesce(func.sum(_batches.c[name]), 0).label(name) for name in _COUNTS]
+    trouble = func.max(case((_batches.c.state.in_(OPEN), _batches.c.error))).label("trouble")
     return (
-        select(_jobs, _models.c.name.label("model"), *counts)
+        select(_jobs, _models.c.name.label("model"), trouble, *counts)
         .join(_models, _models.c.id == _jobs.c.model_id)
         .outerjoin(_batches, _batches.c.job_id == _jobs.c.id)
         .where(*conditions)
@@ -281,7 +216,7 @@ def _job(row: Row[Any]) -> Job:
         id=row.id,
         name=row.name,
         source=row.source,
-        state=JobState(row.state),
+        state=JobState(row.state) if row.paused_at is None else JobState.PAUSED,
         queue=QueueName(row.queue),
         triggered_by=Trigger(row.triggered_by),
         accounts=Accounts(row.found, int(row.scored), int(row.rejected), int(row.quarantined)),
@@ -289,11 +224,13 @@ def _job(row: Row[Any]) -> Job:
         model=row.model,
         created_at=row.created_at,
         split=is_split(row.options),
+        max_rejected=max_rejected(row.options),
         started_at=row.started_at,
         finished_at=row.finished_at,
         labelled=int(row.labelled),
         correct=int(row.correct),
         escalated=int(row.escalated),
         error=row.error,
+        trouble=row.trouble,
         claim=row.claim,
     )

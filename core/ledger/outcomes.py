@@ -8,16 +8,18 @@ from dataclasses import asdict
 from sqlalchemy import Connection, insert
 
 from core import tables
-from core.vocabulary import Cell, Outcome, Rejection
+from core.vocabulary import Cell, Outcome, Reason, Rejection
 
 
 def counts(outcome: Outcome) -> dict[str, int]:
     """The batch's part of the accounts, by column of `batches`."""
     single = (prediction for prediction in outcome.predictions if not prediction.digits)
+    quarantined = sum(rejection.reason is Reason.QUARANTINED for rejection in outcome.rejections)
     labelled = [prediction for prediction in single if prediction.true_label is not None]
     return {
         "scored": len(outcome.predictions),
-        "rejected": len(outcome.rejections),
+        "rejected": len(outcome.rejections) - quarantined,
+        "quarantined": quarantined,
         "labelled": len(labelled),
         "correct": sum(prediction.label == prediction.true_label for prediction in labelled),
         "escalated": outcome.escalated,

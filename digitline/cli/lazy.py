@@ -27,6 +27,7 @@ VERBS: dict[str, dict[str, dict[str, str]]] = {
         "digitline.cli.jobs": {
             "retry": "Score again what was quarantined or cancelled.",
             "cancel": "Stop a job; what is scored stays scored.",
+            "resume": "Let a job go on that is paused, since more of its images were refused than `--max-rejected` allows.",
         },
         "digitline.cli.correct": {"correct": "Say which digit an image shows; training learns from it."},
     },

@@ -25,7 +25,13 @@ from scheduler.producer import Line
 #: Seconds between two looks of `--watch`; the workers' answers take one more.
 _INTERVAL = 1.0
 
-_STYLES = {JobState.DONE: "green", JobState.FAILED: "red", JobState.CANCELLED: "yellow", JobState.RUNNING: "cyan"}
+_STYLES = {
+    JobState.DONE: "green",
+    JobState.FAILED: "red",
+    JobState.CANCELLED: "yellow",
+    JobState.RUNNING: "cyan",
+    JobState.PAUSED: "magenta",
+}
 
 _COUNTS = ("found", "scored", "rejected", "quarantined", "accuracy")
 #: Columns of the list of jobs that a narrow terminal goes without, and how wide one must be to have them.
@@ -75,12 +81,14 @@ def summary_of(job: Job) -> RenderableType:
         [
             ("job", f"{job.id} {job.name}"),
             ("state", job.state.value + (f": {job.error}" if job.error else "")),
+            ("trouble", job.trouble or ""),
             ("images", f"{images}, {accounts.quarantined:,} quarantined, {accounts.open:,} open"),
             ("accuracy", right),
             ("rate", rate(images_per_second(job))),
             ("time", duration(seconds_worked(job))),
             ("time left", duration(seconds_left(job))),
             ("batches", f"{job.batches:,} on queue {job.queue}"),
+            ("may refuse", percent(job.max_rejected) if job.max_rejected is not None else ""),
             ("split", "several digits in a picture are read as one string" if job.split else ""),
             ("model", job.model),
             ("escalated", f"{job.escalated:,} ({percent(job.escalated / accounts.scored)})" if job.escalated else ""),

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from core.errors import JobFailed
+from core.errors import JobFailed, JobPaused
 from core.vocabulary import Labels, Trigger
 from digitline import client
 from digitline.cli.screen import screen
@@ -37,6 +37,14 @@ def submit(
         bool | None,
         typer.Option(help="Read several digits in a picture as one string; default: DIGITLINE_SPLIT, else no."),
     ] = None,
+    max_rejected: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Pause once more than this share of the images is refused; default: DIGITLINE_MAX_REJECTED, else never.",
+        ),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is scored; exit code 1 if it fails.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the job as a JSON object.")] = False,
 ) -> None:
@@ -44,7 +52,15 @@ def submit(
 
     The images stay where they are and are never altered. Returns as soon as the job is queued.
     """
-    job = client.submit(folder, name=name, labels=labels, queue=queue.value, split=split, triggered_by=Trigger.CLI)
+    job = client.submit(
+        folder,
+        name=name,
+        labels=labels,
+        queue=queue.value,
+        split=split,
+        max_rejected=max_rejected,
+        triggered_by=Trigger.CLI,
+    )
     if wait:
         _wait_and_show(job, json)
     elif json:
@@ -60,10 +76,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _wait_and_show(job: JobHandle, json: bool) -> None:
-    failure: JobFailed | None = None
+    failure: JobFailed | JobPaused | None = None
     try:
         job.wait(progress=sys.stderr.isatty())
-    except JobFailed as error:
+    except (JobFailed, JobPaused) as error:
         failure = error
     if json:
         print(as_json(job_record(job.record)))

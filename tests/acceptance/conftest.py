@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.crash import ALWAYS
 from core.database import Database
 from core.ledger import jobs
 from core.settings import Settings
@@ -34,11 +35,11 @@ class Stage:
     folder: Path
     database: Database
 
-    def arm(self, point: str) -> Path:
-        """Let the next process that gets to a crash point die there."""
+    def arm(self, point: str, *, always: bool = False) -> Path:
+        """Let the next process that gets to a crash point die there, or every one."""
         assert self.settings.crash_points is not None
-        armed = self.settings.crash_points / point
-        armed.touch()
+        armed = self.settings.crash_points / point.replace("/", "_")
+        armed.write_text(ALWAYS if always else "")
         return armed
 
     def start_worker(self) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.ledger import jobs, results
-from core.vocabulary import Job, JobState
+from core.ledger import jobs, results, steering
+from core.vocabulary import Job, JobState, Reason
 from scheduler.producer import Line
 from tests.acceptance.conftest import PATIENCE, Stage, ended
 from tests.digits import digit_folder, files_below
@@ -76,6 +76,27 @@ def test_a_batch_whose_whole_worker_is_killed_is_done_by_another_within_its_leas
     stage.start_worker()
     with stage.scheduler():
         stage.wait(job)
+    check_job(stage.database, job.id, quiet)
+
+
+@pytest.mark.timeout(300)
+def test_images_that_kill_their_workers_cost_a_row_each_and_are_named(
+    stage: Stage, digits: Path, quiet: dict[str, int | None]
+) -> None:
+    first, *_, last = sorted(quiet)
+    poison = {path: stage.arm(f"look.{path}", always=True) for path in (first, last)}
+    with stage.scheduler():
+        job = stage.wait(stage.submit(digits))
+        assert (job.state, job.accounts.quarantined) == (JobState.DONE, len(poison))
+        check_job(stage.database, job.id, quiet | dict.fromkeys(poison))
+        assert max(attempts(stage.database, job.id)) == 2
+        refused = {result.path: result for result in results.of_job(stage.database, job.id) if result.reason}
+        assert {result.reason for result in refused.values()} == {Reason.QUARANTINED}
+        assert all("SIGKILL" in str(result.message) for result in refused.values())
+        for armed in poison.values():
+            armed.unlink()
+        retried = stage.wait(steering.retry(stage.database, job))
+    assert retried.accounts.quarantined == 0
     check_job(stage.database, job.id, quiet)
 
 

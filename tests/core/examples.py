@@ -51,8 +51,8 @@ def new_job(
     *,
     labelled: bool = False,
     name: str = "scans",
-    split: bool = False,
     claim: str | None = None,
+    **options: Any,
 ) -> NewJob:
     """A job whose batches have these sizes; if labelled, the image at position p shows the digit p % 10."""
     manifests = [
@@ -62,7 +62,7 @@ def new_job(
         )
         for sequence, size in enumerate(sizes, start=1)
     ]
-    return NewJob(name, "file:///scans", manifests, QueueName.EXPRESS, Trigger.SCRIPT, split=split, claim=claim)
+    return NewJob(name, "file:///scans", manifests, QueueName.EXPRESS, Trigger.SCRIPT, claim=claim, **options)
 
 
 def create_job(database: Database, sizes: Sequence[int] = (3,), **options: Any) -> Job:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from core import tables
 from core.database import Database
 from core.errors import StaleLease
-from core.ledger import batches, jobs
+from core.ledger import batches, endings, jobs
 from core.vocabulary import Accounts, Cell, JobState, Outcome
 from tests.core.examples import (
     RUN_OUT,
@@ -175,7 +175,7 @@ def test_a_job_does_not_close_while_an_image_is_unaccounted_for(database: Databa
     lease = take(database, batches.of_job(database, job.id)[0])
     batches.finish(database, lease, Outcome([prediction(lease, 0, 0)], [], []))
     assert jobs.get(database, job.id).state is JobState.RUNNING
-    assert jobs.close_all_over(database) == 0
+    assert endings.close_all_over(database) == 0
 
 
 def test_two_last_batches_that_finish_at_once_close_the_job_once(postgres: Database, postgres_url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from core import tables
 from core.database import Database
 from core.errors import IllegalTransition, JobNotFound, ModelNotFound, StaleLease
-from core.ledger import batches, jobs, models, results
+from core.ledger import batches, endings, jobs, models, results, steering
 from core.vocabulary import Accounts, BatchState, JobState, Labels, Manifest, NewJob, QueueName, Trigger
 from tests.core.examples import (
     LEASE_TIME,
@@ -51,10 +51,10 @@ def test_a_job_of_many_batches_keeps_their_order(database: Database) -> None:
 
 def test_a_job_remembers_who_asked_for_it_and_how(database: Database) -> None:
     register_model(database)
-    asked = NewJob("s", "file:///s", [Manifest(["a.png"])], QueueName.BULK, Trigger.INBOX, Labels.CSV, True, "s-1")
+    asked = NewJob("s", "file:///s", [Manifest(["a.png"])], QueueName.BULK, Trigger.INBOX, Labels.CSV, True, 0.5, "s-1")
     job = jobs.create(database, asked)
     assert (job.queue, job.triggered_by, job.claim, job.source) == (QueueName.BULK, Trigger.INBOX, "s-1", "file:///s")
-    assert rows(database, tables.jobs)[0]["options"] == {"labels": "csv", "split": True}
+    assert rows(database, tables.jobs)[0]["options"] == {"labels": "csv", "split": True, "max_rejected": 0.5}
     assert batches.of_job(database, job.id)[0].queue is QueueName.BULK
 
 
@@ -133,7 +133,7 @@ def test_cancelling_stops_what_is_open_and_keeps_what_is_scored(database: Databa
     lease = take(database, done)
     batches.finish(database, lease, outcome(lease))
     running = take(database, leased)
-    cancelled = jobs.cancel(database, job)
+    cancelled = steering.cancel(database, job)
     assert (cancelled.state, cancelled.error) == (JobState.CANCELLED, "cancelled by hand")
     assert (cancelled.accounts.scored, cancelled.accounts.open) == (2, 7)
     assert [batch_row(database, batch)["state"] for batch in (done, leased, queued)] == [
@@ -148,21 +148,21 @@ def test_cancelling_stops_what_is_open_and_keeps_what_is_scored(database: Databa
 
 def test_nothing_of_a_cancelled_job_is_claimed_sent_or_given_up(database: Database) -> None:
     batch = create_batch(database)
-    jobs.cancel(database, jobs.get(database, batch.job_id))
+    steering.cancel(database, jobs.get(database, batch.job_id))
     answer = batches.claim(database, batch.id, worker="w", lease_time=LEASE_TIME, max_attempts=MAX_ATTEMPTS)
     assert answer is BatchState.CANCELLED
     assert batches.to_send_again(database, waiting=(), resend_after=-60.0) == []
     assert batches.quarantine_exhausted(database, max_attempts=0) == []
-    assert jobs.close_all_over(database) == 0
+    assert endings.close_all_over(database) == 0
 
 
-@pytest.mark.parametrize("end", [score, jobs.cancel])
+@pytest.mark.parametrize("end", [score, steering.cancel])
 def test_a_job_that_has_ended_cannot_be_cancelled(database: Database, end: object) -> None:
     job = create_job(database)
     end(database, job)  # type: ignore[operator]
     before = jobs.get(database, job.id)
     with pytest.raises(IllegalTransition, match="has ended already"):
-        jobs.cancel(database, job)
+        steering.cancel(database, job)
     assert jobs.get(database, job.id) == before
 
 
@@ -171,7 +171,7 @@ def test_a_cancelled_job_can_be_retried_to_its_end(database: Database) -> None:
     first, second = batches.of_job(database, job.id)
     lease = take(database, first)
     batches.finish(database, lease, outcome(lease))
-    retried = jobs.retry(database, jobs.cancel(database, job))
+    retried = steering.retry(database, steering.cancel(database, job))
     assert (retried.state, retried.error, retried.finished_at) == (JobState.QUEUED, None, None)
     assert batch_row(database, first)["state"] == "done"
     lease = take(database, second)
@@ -185,7 +185,7 @@ def test_a_retried_quarantine_leaves_no_row_behind(database: Database) -> None:
     batch = create_batch(database, 3, labelled=True)
     exhaust(database, batch)
     batches.quarantine_exhausted(database, MAX_ATTEMPTS)
-    retried = jobs.retry(database, jobs.get(database, batch.job_id))
+    retried = steering.retry(database, jobs.get(database, batch.job_id))
     assert (rows(database, tables.rejections), rows(database, tables.confusion)) == ([], [])
     assert (retried.accounts.quarantined, retried.accounts.open) == (0, 3)
     score(database, retried)
@@ -198,7 +198,7 @@ def test_a_job_without_anything_open_cannot_be_retried(database: Database) -> No
     job = create_job(database)
     score(database, job)
     with pytest.raises(IllegalTransition, match="nothing to retry"):
-        jobs.retry(database, job)
+        steering.retry(database, job)
     assert jobs.get(database, job.id).state is JobState.DONE
 
 
@@ -217,8 +217,8 @@ def test_an_ended_drop_waits_to_be_filed_and_is_filed_once(database: Database) -
 
 def test_a_drop_that_ends_anew_after_a_retry_is_filed_again(database: Database) -> None:
     job = create_job(database, [1], claim="drop-1")
-    jobs.mark_filed(database, jobs.cancel(database, job), "file:///failed/drop-1")
-    retried = jobs.retry(database, job)
+    jobs.mark_filed(database, steering.cancel(database, job), "file:///failed/drop-1")
+    retried = steering.retry(database, job)
     assert jobs.unfiled(database) == []
     score(database, retried)
     assert [waiting.id for waiting in jobs.unfiled(database)] == [job.id]
@@ -233,5 +233,5 @@ def test_a_number_is_an_id_before_it_is_a_name(database: Database) -> None:
 def test_a_job_that_has_not_ended_is_not_retried(database: Database) -> None:
     batch = create_batch(database)
     with pytest.raises(IllegalTransition, match="has not ended"):
-        jobs.retry(database, jobs.get(database, batch.job_id))
+        steering.retry(database, jobs.get(database, batch.job_id))
     assert jobs.get(database, batch.job_id).state is JobState.QUEUED

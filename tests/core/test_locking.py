@@ -10,7 +10,7 @@ from sqlalchemy import Table, select, update
 from core import tables
 from core.database import Database
 from core.errors import IllegalTransition
-from core.ledger import batches, jobs
+from core.ledger import batches, endings, jobs, steering
 from core.vocabulary import JobState
 from tests.core.examples import MAX_ATTEMPTS, batch_row, create_batch, exhaust
 from tests.core.racing import in_background, several_databases, wait_for_blocked
@@ -32,7 +32,7 @@ def test_closing_jobs_and_giving_batches_up_at_once_do_not_block_each_other(
         connection.execute(select(tables.jobs.c.id).where(job).with_for_update())
         with in_background(partial(batches.quarantine_exhausted, one, MAX_ATTEMPTS)) as given_up:
             wait_for_blocked(postgres, 1)
-            with in_background(partial(jobs.close_all_over, other)) as closed:
+            with in_background(partial(endings.close_all_over, other)) as closed:
                 assert closed.result(60) == 0
             connection.rollback()
             assert sorted(given_up.result(60)) == [batch.id for batch in both]
@@ -43,11 +43,11 @@ def test_a_second_retry_does_not_take_the_batch_from_the_worker_that_has_it_sinc
     postgres: Database, postgres_url: str
 ) -> None:
     batch = create_batch(postgres)
-    job = jobs.cancel(postgres, jobs.get(postgres, batch.job_id))
+    job = steering.cancel(postgres, jobs.get(postgres, batch.job_id))
     with several_databases(postgres_url, 2) as (late, worker), worker.begin() as connection:
         mine = tables.batches.c.id == batch.id
         connection.execute(select(tables.batches.c.id).where(mine).with_for_update())
-        with in_background(partial(jobs.retry, late, job)) as second_retry:
+        with in_background(partial(steering.retry, late, job)) as second_retry:
             wait_for_blocked(postgres, 1)
             # As a retry and a claim leave it that come first.
             connection.execute(update(tables.batches).where(mine).values(state="leased", lease_token="t", attempts=1))

@@ -16,7 +16,7 @@ from sqlalchemy import CheckConstraint, inspect, select, text
 from core import tables
 from core.database import Database
 from core.ledger import batches, jobs, models, promotions, results
-from core.vocabulary import Accounts, Outcome, Reason, Verdict
+from core.vocabulary import Accounts, JobState, Outcome, Reason, Verdict
 from tests.conftest import MakeSettings
 from tests.core.examples import (
     create_batch,
@@ -141,6 +141,7 @@ def test_a_ledger_of_single_digits_learns_to_keep_strings(empty_database_url: st
     command.upgrade(database.alembic_config(), "0003")
     assert _rows(database, "predictions") == [{**row, "string": None, "digits": None} for row in before]
     assert len(_rows(database, "shadow_predictions")) == 1
+    command.upgrade(database.alembic_config(), "head")
     assert jobs.get(database, 1).split is False
     database.close()
 
@@ -157,7 +158,8 @@ def test_strings_can_be_taken_back_and_the_accounts_balance_all_the_same(databas
     assert jobs.get(database, job.id).accounts == Accounts(6, 5, 1, 0)
     command.downgrade(database.alembic_config(), "0002")
     assert "string" not in {column["name"] for column in inspect(database.engine).get_columns("predictions")}
-    assert jobs.get(database, job.id).accounts == Accounts(6, 4, 2, 0)
+    (summary,) = _rows(database, "job_summary")
+    assert [summary[count] for count in ("found", "scored", "rejected", "open")] == [6, 4, 2, 0]
     scored, refused = _rows(database, "predictions"), _rows(database, "rejections")
     assert [(row["label"], row["verdict"]) for row in scored] == [(0, "uncertain"), (3, "uncertain")] + [
         (label, "uncertain") for label in (0, 1)
@@ -166,6 +168,19 @@ def test_strings_can_be_taken_back_and_the_accounts_balance_all_the_same(databas
     assert refused[0]["message"] == "The image shows several digits, read as 12."
     command.upgrade(database.alembic_config(), "head")
     assert len(list(results.of_job(database, job.id))) == 6
+
+
+def test_a_job_that_is_paused_goes_on_where_pauses_are_taken_back(database: Database) -> None:
+    job = create_job(database, [1, 2], max_rejected=0.0)
+    lease = take(database, batches.of_job(database, job.id)[0])
+    batches.finish(database, lease, outcome(lease, labels=[None]))
+    assert [row["state"] for row in _rows(database, "job_summary")] == ["paused"]
+    command.downgrade(database.alembic_config(), "0003")
+    (row,) = _rows(database, "jobs")
+    assert (row["state"], row["error"], "paused_at" in row) == ("running", None, False)
+    assert [row["state"] for row in _rows(database, "job_summary")] == ["running"]
+    command.upgrade(database.alembic_config(), "head")
+    assert jobs.get(database, job.id).state is JobState.RUNNING
 
 
 def _rows(database: Database, table: str) -> list[dict[str, object]]:

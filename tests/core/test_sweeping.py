@@ -11,7 +11,7 @@ from sqlalchemy import update
 from core import clock, tables
 from core.database import Database
 from core.errors import StaleLease
-from core.ledger import batches, jobs, results
+from core.ledger import batches, endings, jobs, results
 from core.vocabulary import Accounts, Batch, BatchState, Cell, JobState, Reason
 from tests.core.examples import (
     LEASE_TIME,
@@ -174,16 +174,16 @@ def test_every_job_that_is_over_is_closed_and_no_other(database: Database) -> No
     score(database, over)
     with database.begin() as connection:
         connection.execute(update(tables.jobs).values(state=JobState.RUNNING.value, finished_at=None))
-    assert jobs.close_all_over(database) == 1
+    assert endings.close_all_over(database) == 1
     assert jobs.get(database, over.id).state is JobState.DONE
     assert jobs.get(database, still_open.id).state is JobState.RUNNING
-    assert jobs.close_all_over(database) == 0
+    assert endings.close_all_over(database) == 0
 
 
 def test_a_job_without_images_is_over_and_failed(database: Database) -> None:
     register_model(database)
     job = jobs.create(database, new_job([]))
-    assert jobs.close_all_over(database) == 1
+    assert endings.close_all_over(database) == 1
     assert jobs.get(database, job.id).state is JobState.FAILED
 
 

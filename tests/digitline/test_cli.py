@@ -17,7 +17,7 @@ from core.ledger import batches, jobs
 from core.settings import Settings, get_settings
 from core.vocabulary import Verdict
 from digitline.cli.lazy import VERBS, load
-from tests.core.examples import create_job, exhaust, register_model, score
+from tests.core.examples import create_batch, create_job, exhaust, outcome, register_model, score, take
 from tests.digitline.conftest import Digitline
 from tests.digits import digit_folder
 from tests.environment import variables
@@ -198,6 +198,27 @@ def test_cancel_and_retry_say_what_became_of_the_job(ledger: Database, digitline
     assert json.loads(digitline("retry", "1", "--json").out)["state"] == "queued"
     score(ledger, jobs.get(ledger, 1))
     assert digitline("retry", "1").code == 1
+
+
+def test_a_paused_job_says_why_and_is_resumed(ledger: Database, digitline: Digitline) -> None:
+    job = create_job(ledger, [2, 2], max_rejected=0.25)
+    lease = take(ledger, batches.of_job(ledger, job.id)[0])
+    batches.finish(ledger, lease, outcome(lease, labels=[None, None]))
+    assert "paused: 2 of its 4 images are rejected" in " ".join(digitline("status", "1").out.split())
+    record = json.loads(digitline("resume", "1", "--max-rejected", "0.75", "--json").out)
+    assert (record["state"], record["max_rejected"], record["error"]) == ("running", 0.75, None)
+    again = digitline("resume", "1")
+    assert again.code == 1
+    assert "Job 1 is running, not paused" in again.err
+    assert digitline("resume", "1", "--max-rejected", "5").code == 2
+
+
+def test_status_says_what_a_job_has_trouble_with(ledger: Database, digitline: Digitline) -> None:
+    batch = create_batch(ledger)
+    batches.release(ledger, take(ledger, batch), "There is no folder /scans on ada.", blameless=True)
+    assert "There is no folder /scans on ada." in digitline("status", "1").out
+    (record,) = json.loads(digitline("status", "1", "--json").out)["jobs"]
+    assert record["trouble"] == "There is no folder /scans on ada."
 
 
 def test_results_come_as_a_table_as_csv_and_as_json(ledger: Database, digitline: Digitline, tmp_path: Path) -> None:

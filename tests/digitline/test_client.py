@@ -10,7 +10,15 @@ import pytest
 
 import digitline
 from core.database import Database
-from core.errors import IllegalTransition, JobFailed, JobNotFound, QueueUnreachable, RevisionMismatch, SourceNotFound
+from core.errors import (
+    IllegalTransition,
+    JobFailed,
+    JobNotFound,
+    JobPaused,
+    QueueUnreachable,
+    RevisionMismatch,
+    SourceNotFound,
+)
 from core.ledger import batches, jobs
 from core.queues import Inspector
 from core.settings import Settings, get_settings
@@ -77,6 +85,19 @@ def test_waiting_for_a_cancelled_job_fails(ledger: Database) -> None:
     handle = digitline.job(create_job(ledger).id).cancel()
     with pytest.raises(JobFailed, match="was cancelled"):
         handle.wait()
+
+
+def test_waiting_for_a_job_that_pauses_says_why_and_a_resumed_one_goes_on(ledger: Database) -> None:
+    job = create_job(ledger, [1, 2], max_rejected=0.1)
+    lease = take(ledger, batches.of_job(ledger, job.id)[0])
+    batches.finish(ledger, lease, outcome(lease, labels=[None]))
+    handle = digitline.job(job.id)
+    with pytest.raises(JobPaused, match="Job 1 'scans' is paused: 1 of its 3 images are rejected") as paused:
+        handle.wait()
+    assert "digitline resume" in paused.value.mend
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        handle.resume(max_rejected=1.5)
+    assert handle.resume().state is JobState.RUNNING
 
 
 def test_waiting_in_vain_times_out_and_says_how_far_it_got(ledger: Database) -> None:
@@ -160,7 +181,8 @@ def test_submitting_queues_a_message_for_every_batch(ledger: Database, online_ho
     handle = digitline.submit(digit_folder(tmp_path / "scans", 5), labels="folders", queue="bulk")
     assert (handle.name, handle.state, handle.accounts.found) == ("scans", JobState.QUEUED, 5)
     assert (handle.record.triggered_by, handle.record.split) == (Trigger.SCRIPT, False)
-    assert digitline.submit(tmp_path / "scans", queue="express", split=True).record.split is True
+    strict = digitline.submit(tmp_path / "scans", queue="express", split=True, max_rejected=0.25).record
+    assert (strict.split, strict.max_rejected) == (True, 0.25)
     assert Inspector(online_home).depths() == {QueueName.EXPRESS: 1, QueueName.BULK: 1}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import LabelsError
-from core.ledger import batches, jobs
+from core.ledger import batches, jobs, steering
 from core.sources import to_path
 from core.vocabulary import Job, Outcome, Reason, Trigger, Verdict
 from scheduler.filing import file_away, file_unsubmitted
@@ -87,7 +87,7 @@ def test_the_originals_of_a_cancelled_job_are_not_overwritten(line: Line, drop: 
     pictures(drop, "predictions.csv", "summary.txt", "digitline-summary.txt")
     (drop / "labels.csv").write_text("a.png,1\n")
     job = submitted(line, drop)
-    place = file_away(line, jobs.cancel(line.database, job))
+    place = file_away(line, steering.cancel(line.database, job))
     for name in ("a.png", "predictions.csv", "summary.txt", "digitline-summary.txt"):
         assert (place / name).read_bytes() == b"picture"
     assert (place / "labels.csv").read_text() == "a.png,1\n"
@@ -119,9 +119,9 @@ def test_a_summary_that_a_sender_forged_is_kept_where_it_was_listed(line: Line, 
 def test_filing_anew_replaces_what_was_filed_before(line: Line, drop: Path) -> None:
     pictures(drop, "summary.txt")
     job = submitted(line, drop)
-    place = file_away(line, jobs.cancel(line.database, job))
+    place = file_away(line, steering.cancel(line.database, job))
     (place / f".digitline-{job.id}-0123456789abcdef").write_text("left by a crash")
-    retried = jobs.retry(line.database, jobs.get(line.database, job.id))
+    retried = steering.retry(line.database, jobs.get(line.database, job.id))
     score(line, retried)
     again = file_away(line, jobs.get(line.database, job.id))
     assert names(again) == {"a.png", "summary.txt", "digitline-summary.txt", "predictions.csv"}
@@ -132,8 +132,10 @@ def test_filing_anew_replaces_what_was_filed_before(line: Line, drop: Path) -> N
 
 def test_a_drop_that_ends_the_same_way_twice_stays_at_its_place(line: Line, drop: Path) -> None:
     job = submitted(line, drop)
-    place = file_away(line, jobs.cancel(line.database, job))
-    again = file_away(line, jobs.cancel(line.database, jobs.retry(line.database, jobs.get(line.database, job.id))))
+    place = file_away(line, steering.cancel(line.database, job))
+    again = file_away(
+        line, steering.cancel(line.database, steering.retry(line.database, jobs.get(line.database, job.id)))
+    )
     assert again == place
     assert names(line.settings.failed_folder) == {place.name}
 

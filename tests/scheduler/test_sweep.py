@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import QueueUnreachable
-from core.ledger import batches, jobs, results
+from core.ledger import batches, jobs, results, steering
 from core.queues import send_batches
 from core.vocabulary import JobState, Lease, Trigger
 from scheduler.producer import Line, submit
@@ -97,7 +97,7 @@ def test_a_retried_drop_is_filed_anew(line: Line) -> None:
         sweep(line)
     sweep(line)
     assert [path.name for path in line.settings.failed_folder.glob("*/*.png")] == ["a.png"]
-    retried = jobs.retry(line.database, jobs.get(line.database, job.id))
+    retried = steering.retry(line.database, jobs.get(line.database, job.id))
     send_batches(line.app, batches.of_job(line.database, job.id))
     score(line, retried)
     wait_until(lambda: not sweep(line) and not jobs.unfiled(line.database), "the drop is filed anew")

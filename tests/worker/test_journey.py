@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,21 +120,23 @@ def test_a_job_of_which_nothing_can_be_scored_fails_and_balances(journey: Journe
     assert ended.accounts.balanced
 
 
-def test_a_folder_that_is_gone_gives_the_batch_back_with_the_reason(
+def test_a_folder_that_is_away_costs_nothing_but_time_and_the_job_says_what_it_waits_for(
     make_journey: Callable[..., Journey], tmp_path: Path
 ) -> None:
     journey = make_journey(resend_after=0.01)
     folder = digit_folder(tmp_path / "digits", 2)
     job = job_of(journey, folder)
-    shutil.rmtree(folder)
     (batch,) = batches.of_job(journey.database, job.id)
-    for _ in range(3):
+    away = folder.rename(tmp_path / "away")
+    for _ in range(5):
         with pytest.raises(SourceNotFound, match="There is no folder"):
             journey.score(batch.id, nobody)
-    assert batches.quarantine_exhausted(journey.database, 3) == [batch.id]
-    ended = jobs.get(journey.database, job.id)
-    assert (ended.state, ended.accounts.quarantined) == (JobState.FAILED, 2)
-    assert "There is no folder" in str(next(results.of_job(journey.database, job.id)).message)
+    assert batches.quarantine_exhausted(journey.database, 3) == []
+    assert "There is no folder" in str(jobs.get(journey.database, job.id).trouble)
+    away.rename(folder)
+    assert journey.score(batch.id, nobody).startswith("2 scored")
+    done = jobs.get(journey.database, job.id)
+    assert (done.state, done.trouble) == (JobState.DONE, None)
 
 
 def test_a_batch_whose_worker_is_told_to_stop_is_given_back_as_often_as_it_takes(

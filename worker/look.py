@@ -1,0 +1,41 @@
+"""One file's bytes become prepared digits, or a reason why they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from classifier.images import decode
+from classifier.preprocess import Image
+from classifier.readings import ways_to_read
+from core.crash import crash_point
+
+#: The ways to read a picture, each of them digits from left to right, uint8, (28, 28), ink bright on 0.
+Ways: TypeAlias = Sequence[Sequence[Image]]
+
+#: From a file's bytes and its path to its ways; raises ImageRejected.
+Look: TypeAlias = Callable[[bytes, str], Ways]
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """Looks at files in this process."""
+
+    #: A picture of more is refused.
+    max_pixels: int
+    #: Whether a picture may show several digits.
+    split: bool
+
+    def look(self, data: bytes, path: str) -> Ways:
+        """Decode a file and prepare its digits, in every way in which they may lie.
+
+        Args:
+            data: the file's bytes.
+            path: of the file, for people to read.
+
+        Raises:
+            ImageRejected: the file or its picture is at fault.
+        """
+        crash_point(f"look.{path}")
+        return ways_to_read(decode(data, max_pixels=self.max_pixels), split=self.split)
