@@ -1,152 +1,161 @@
-"""Cut digits that touch apart, along the paths that cross the least ink."""
+"""Part the ink of a picture into digits, in every way that is worth a classifier's look."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.components import Piece, find_digits, keep_only
-from classifier.form import stroke_width
-from classifier.sheet import Image, Sheet, inked, several
+from classifier.paths import MIN_WIDTH, PATH_SIDE, Mask, Path, find_paths, scaled
+from classifier.sheet import Sheet, inked, several
 
-#: Height at which paths are searched, in pixels.
-PATH_SIDE = 48
-#: Width by height from which on ink that hangs together may be two digits, from which on it is rather two, and by
-#: which its width grows with every further one.
-MAYBE_TWO, RATHER_TWO, EACH = 0.65, 1.25, 0.75
-#: Cost of a step on paper, where one on ink costs 1: paths are short where nothing is in their way.
-ON_PAPER = 0.02
-#: What it costs a path to lie a whole width off the place where even digits would part, in pixels of ink.
-OFF_PLACE = 30.0
-#: Most ink that a path may cross, in widths of a stroke: digits touch at one place.
-ONE_STROKE = 1.6
-#: Cuts that are offered for two digits, and segmentations of a picture in all.
-MAX_CUTS = 3
+#: Width by height of ink that hangs together from which on it is rather two digits than one.
+RATHER_TWO = 1.25
+#: Least and most width by height of a digit and of each further one that touches, and what it takes for a second.
+LEAST_TWO, LEAST_MORE, MOST_EACH, MOST_BESIDE = 0.6, 0.9, 1.25, 0.75
+#: Width by height up to which a part is as wide as digits are.
+USUAL = 0.75
+#: What it costs that a part is lower than the whole, and that it is wider than usual, in widths of a stroke by height.
+LOW, WIDE = 5.0, 5.0
+#: Least height of a part, as a share of the whole, and least ink, as a share of what a digit would have.
+MIN_HEIGHT, MIN_INK = 0.5, 0.16
+#: Ways that are offered for each number of digits.
+MAX_CUTS = 4
+#: Segmentations of a picture that are listed as a whole.
 MAX_CANDIDATES = 16
-#: Pieces of ink that a string may have; each takes a copy of the sheet.
-MAX_DIGITS = 64
+#: Pieces of ink that a string may have, each of which takes a copy of the sheet, and digits that may hang together.
+MAX_DIGITS, MAX_JOINED = 64, 16
+
+#: The digits of a piece of ink, from left to right, before they are brought into form.
+Way = list[Sheet]
 
 
-def segmentations(sheet: Sheet) -> list[list[Sheet]]:
-    """Tell in which ways the ink of a sheet may be parted into digits, the likeliest first.
+def parted(sheet: Sheet) -> Iterator[list[Way]]:
+    """Tell in which ways each piece of ink of a sheet may be parted into digits, the likeliest first.
+
+    What hangs together is cut along paths that cross ink seldom, more often than there are digits, and a classifier
+    chooses among the cuts: segmentation by recognition (Matan et al. 1992; Oliveira et al. 2002).
 
     Returns:
-        At least one segmentation, of one sheet for each digit, from left to right.
+        Of every piece, from left to right, at least one way, each of one or more digits.
 
     Raises:
-        ImageRejected: `blank`, there are at most specks; `several`, there are more digits than a string may have.
+        ImageRejected: `blank`, there are at most specks; `several`, there are more pieces than a string may have.
     """
     digits = find_digits(inked(sheet), sheet.lines)
     if len(digits) > MAX_DIGITS:
         raise several(len(digits))
     tall = float(np.median([digit.height for digit in digits]))
-    ways = [_ways(_alone(sheet, digit), digit.width / max(tall, 0.8 * digit.height)) for digit in digits]
-    return _likeliest(ways)
+    return (_ways(_alone(sheet, digit), digit.width / max(tall, 0.8 * digit.height)) for digit in digits)
 
 
-def _likeliest(ways: list[list[list[Sheet]]]) -> list[list[Sheet]]:
-    """Join the ways of every piece of ink, those of the least ranks in sum first.
+def segmentations(sheet: Sheet) -> list[Way]:
+    """Tell in which ways the ink of a sheet may be parted into digits, as a whole.
 
     Only the first few are taken on from piece to piece: all of a long row would be beyond counting.
+
+    Returns:
+        At least one segmentation and at most 16, those of the least ranks in sum first.
+
+    Raises:
+        ImageRejected: as from `parted`.
     """
-    joined: list[tuple[int, list[Sheet]]] = [(0, [])]
-    for way in ways:
-        longer = [(total + rank, [*parts, *more]) for total, parts in joined for rank, more in enumerate(way)]
+    joined: list[tuple[int, Way]] = [(0, [])]
+    for ways in parted(sheet):
+        longer = [(total + rank, [*parts, *more]) for total, parts in joined for rank, more in enumerate(ways)]
         joined = sorted(longer, key=lambda ranked: ranked[0])[:MAX_CANDIDATES]
     return [parts for _, parts in joined]
 
 
 def _alone(sheet: Sheet, digit: Piece) -> Sheet:
-    """Copy the sheet with nothing on it but one digit."""
+    """Cut out the part of the sheet around one digit, with nothing else on it; paper is left by which its grey is told."""
     copy = replace(sheet, pixels=sheet.pixels.copy(), ink=inked(sheet).copy())
     keep_only(copy, digit)
-    return copy
+    x, y, width, height = cv2.boundingRect(inked(copy))
+    edge = max(width, height)
+    near = slice(max(0, y - edge), y + height + edge), slice(max(0, x - edge), x + width + edge)
+    return replace(copy, pixels=copy.pixels[near], ink=inked(copy)[near])
 
 
-def _ways(sheet: Sheet, wide: float) -> list[list[Sheet]]:
-    """Part one piece of ink into as many digits as its width by height makes likely, and into one more or fewer."""
-    if wide < MAYBE_TWO:
+def _ways(sheet: Sheet, wide: float) -> list[Way]:
+    """Part one piece of ink into as many digits as its width by height leaves possible, the likeliest number first."""
+    counts = [count for count in range(1, MAX_JOINED + 1) if _possible(count, wide)]
+    if counts in ([], [1]):
         return [[sheet]]
-    likely = 1 if wide < RATHER_TWO else max(2, round(wide / EACH))
-    counts = [likely, likely - 1, likely + 1] if likely > 1 else [1, 2]
-    ways = []
-    for count in counts:
-        ways += [[sheet]] if count == 1 else _parted(sheet, count)
-    return ways or [[sheet]]
-
-
-def _parted(sheet: Sheet, count: int) -> list[list[Sheet]]:
-    """Cut ink into so many parts; several ways where there are two, the cheapest cut first."""
     x, y, width, height = cv2.boundingRect(inked(sheet))
     box = slice(y, y + height), slice(x, x + width)
     ink = np.ascontiguousarray(inked(sheet)[box])
-    most = ONE_STROKE * stroke_width(ink) * PATH_SIDE / height
-    paths = [path for path in _paths(ink) if path[0] <= most]
-    if count == 2:
-        cuts = [[path] for path in _best([path for path in paths if 0.2 < path[1] < 0.8], 0.5)[:MAX_CUTS]]
-    else:
-        cuts = [[path for place in range(1, count) for path in _best(paths, place / count)[:1]]]
-    return [parts for cut in cuts if cut and len(parts := _along(sheet, box, cut)) == count]
+    paths = sorted(find_paths(ink), key=lambda path: float(path.columns.mean()))
+    parts = _Parts(scaled(ink) > 0.5, paths)
+    likely = 1 if wide < RATHER_TWO else max(2, round(wide / USUAL))
+    ways = []
+    for count in sorted(counts, key=lambda count: abs(count - likely)):
+        ways += [[sheet]] if count == 1 else [_along(sheet, box, cuts) for cuts in parts.cheapest(count)]
+    return ways or [[sheet]]
 
 
-Path = NDArray[np.intp]
+def _possible(count: int, wide: float) -> bool:
+    """Tell whether so many digits may hang together in ink of a width by height."""
+    least = 0.0 if count == 1 else LEAST_TWO + LEAST_MORE * (count - 2)
+    return least <= wide <= MOST_EACH * count + MOST_BESIDE
 
 
-def _paths(ink: Image) -> list[tuple[float, float, Path]]:
-    """Find the paths from top to bottom that cross less ink than those beside them (Wang and Jean 1994).
+class _Parts:
+    """The parts of ink between any two of its paths, and what speaks against each."""
 
-    Returns:
-        Of each path its cost in pixels of ink, its place halfway down as a share of the width, and its column in
-        every row, of the ink scaled to a height of `PATH_SIDE`.
-    """
-    width = max(8, round(ink.shape[1] * PATH_SIDE / ink.shape[0]))
-    small = cv2.resize(ink, (width, PATH_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255 + ON_PAPER
-    middle = PATH_SIDE // 2
-    up, down = _reached(small[: middle + 1]), _reached(small[: middle - 1 : -1])
-    through = up[-1] + down[-1] - small[middle]
-    paths = []
-    for column in range(2, width - 2):
-        if through[column] <= through[max(0, column - 3) : column + 4].min():
-            path = np.concatenate([_traced(up, column)[::-1], _traced(down, column)[1:]])
-            paths.append((float(through[column]), column / width, path))
-    return paths
+    def __init__(self, ink: Mask, paths: Sequence[Path]) -> None:
+        edges = [Path(0.0, np.full(PATH_SIDE, column, np.intp)) for column in (0, ink.shape[1])]
+        self._paths = [edges[0], *paths, edges[1]]
+        self._faults = dict(_faults(ink, self._paths))
 
+    def cheapest(self, count: int) -> list[list[Path]]:
+        """Choose the paths that part the ink into so many digits, by what they cross and what they leave.
 
-def _reached(cost: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sum up the least cost at which every pixel is reached from the first row, by steps down or down aside."""
-    total = cost.copy()
-    for row in range(1, len(total)):
-        before = np.pad(total[row - 1], 1, constant_values=np.inf)
-        total[row] += np.minimum(np.minimum(before[:-2], before[2:]) + ON_PAPER, before[1:-1])
-    return total
-
-
-def _traced(total: NDArray[np.float32], column: int) -> Path:
-    """Follow the cheapest path back from the last row to the first."""
-    path = [column]
-    for row in range(len(total) - 2, -1, -1):
-        left = max(0, path[-1] - 1)
-        path.append(left + int(np.argmin(total[row, left : path[-1] + 2])))
-    return np.array(path)
+        Returns:
+            At most `MAX_CUTS` choices, the cheapest first, each from left to right.
+        """
+        last = len(self._paths) - 1
+        chosen: dict[int, list[tuple[float, list[int]]]] = {0: [(0.0, [])]}
+        for number in range(1, count + 1):
+            longer: dict[int, list[tuple[float, list[int]]]] = {}
+            for (start, end), (fault, share) in self._faults.items():
+                if share * count >= MIN_INK and (end == last) == (number == count):
+                    cost = fault + self._paths[end].cost
+                    longer.setdefault(end, []).extend(
+                        (total + cost, [*cuts, end]) for total, cuts in chosen.get(start, ())
+                    )
+            chosen = {end: sorted(choices)[:MAX_CUTS] for end, choices in longer.items()}
+        return [[self._paths[place] for place in cuts[:-1]] for _, cuts in chosen.get(last, ())]
 
 
-def _best(paths: list[tuple[float, float, Path]], place: float) -> list[Path]:
-    """Sort paths by the ink that they cross and by how far they lie off a place."""
-    return [path for _, _, path in sorted(paths, key=lambda path: path[0] + OFF_PLACE * (path[1] - place) ** 2)]
+def _faults(ink: Mask, paths: Sequence[Path]) -> Iterator[tuple[tuple[int, int], tuple[float, float]]]:
+    """Tell of every two paths what speaks against what lies between them as a digit, and what share of the ink it is."""
+    columns, total = np.arange(ink.shape[1]), np.count_nonzero(ink)
+    after = [columns >= path.columns[:, np.newaxis] for path in paths]
+    for start, end in combinations(range(len(paths)), 2):
+        part = ink & after[start] & ~after[end]
+        rows, across = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+        if not len(rows):
+            continue
+        height, width = (int(places[-1] + 1 - places[0]) / PATH_SIDE for places in (rows, across))
+        if height >= MIN_HEIGHT and width <= MOST_EACH + MOST_BESIDE:
+            fault = LOW * (1 - height) + WIDE * max(0.0, width - USUAL)
+            yield (start, end), (fault, np.count_nonzero(part) / total)
 
 
-def _along(sheet: Sheet, box: tuple[slice, slice], cut: list[Path]) -> list[Sheet]:
-    """Part a sheet along paths; parts without ink are left out."""
+def _along(sheet: Sheet, box: tuple[slice, slice], cuts: Sequence[Path]) -> Way:
+    """Part a sheet along paths, from left to right."""
     ink = inked(sheet)
     height, width = ink[box].shape
-    columns = np.arange(max(8, round(width * PATH_SIDE / height)))
-    after = sum((columns[np.newaxis] >= path[:, np.newaxis]).astype(np.uint8) for path in cut)
+    columns = np.arange(max(MIN_WIDTH, round(width * PATH_SIDE / height)))
+    after = sum((columns >= path.columns[:, np.newaxis]).astype(np.uint8) for path in cuts)
     part_of = cv2.resize(np.asarray(after, np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     parts = []
-    for number in range(len(cut) + 1):
+    for number in range(len(cuts) + 1):
         here = np.zeros_like(ink)
         here[box] = cv2.compare(part_of, number, cv2.CMP_EQ)
         mine = cv2.bitwise_and(ink, here)

@@ -15,6 +15,8 @@ MIDDLE = 14.0
 MIN_INK_SIDE = 19
 #: Least size of what is called faint rather than a speck, as a share of the picture's longer side.
 FAINT_SHARE = 0.12
+#: Contrast below which uneven paper shows through, in grey levels and in deviations of its grain.
+TROUBLED_CONTRAST, CLEARLY = 42, 6
 #: Longer side of a digit while its strokes are widened or narrowed, in pixels.
 STROKE_SIDE = 100
 #: Strokes between these widths are left alone, in pixels of the 20x20 box.
@@ -66,6 +68,8 @@ def take_levels(sheet: Sheet) -> None:
     paper = float(mean[0, 0])
     # The mean of the ink from the means of all and of paper: a second look through a mask would cost ten times more.
     white = (cv2.mean(pixels)[0] * area - paper * (area - strokes)) / strokes
+    if sheet.troubled and white - paper < min(TROUBLED_CONTRAST, CLEARLY * float(deviation[0, 0])):
+        raise blank("nothing stands out of its uneven paper")
     if white - paper < MIN_CONTRAST:
         faint_speck = max(width, height) < FAINT_SHARE * max(sheet.pixels.shape)
         raise blank("it shows faint specks, but no stroke") if faint_speck else low_contrast(white - paper)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from classifier.paper import between, rim_share
 from classifier.sheet import Image, Sheet, blank, inked, some_rows
@@ -18,6 +19,8 @@ EVEN, MAX_UNEVEN = 0.1, 0.12
 EDGE_PART, MIN_FREE = 25, 0.05
 #: Most pixels between dark and bright, as a share of all, in a picture that strokes with soft edges fill.
 MOSTLY_BETWEEN = 0.45
+#: Most contrasts of the mean that the strongest ink stands out by, in such a picture: what is weaker is texture.
+MAX_TEXTURED = 1.5
 #: Ink at the border may be a shadow where the strongest stands out by this many contrasts of the mean,
 MAX_PEAK = 1.35
 #: or where a square fits in whose side is this part of the longer side, and which no stroke is as wide as.
@@ -26,11 +29,11 @@ BLOB_PART = 0.4
 MAX_RIM = 0.03
 #: What stands out of the paper by so many deviations of its grain may be ink.
 CLEARLY = 4.5
+#: Steepness of an edge that tells how strong ink is, and of one that a stroke has at least, by the steepest edges.
+SHARP, SOFT = 0.6, 0.3
 #: Share of the contrast that noise may have before it is smoothed, and that it is brought down to.
 QUIET = 0.05
-#: Share of pixels that differ much from their neighbours' median before they count as salt and pepper.
-MAX_PEPPER = 0.004
-#: Pixels of ink that are alone before they count as such, in number and as a share of all.
+#: Pixels of ink that are alone before they count as salt and pepper, in number and as a share of all.
 MIN_ALONE, MAX_ALONE = 5, 0.004
 
 
@@ -86,7 +89,7 @@ def _stroke_part(small: Image) -> tuple[bool, float]:
     is_dark = next(lead for lead in dark if abs(lead) >= 0.15 * most) > 0
     leads = [lead if is_dark else -lead for lead in dark]
     filled = next(part for lead, part in zip(leads, STROKE_PARTS, strict=True) if lead >= 0.7 * max(leads))
-    return is_dark, min(1.5 * filled, STROKE_PARTS[-1])
+    return is_dark, min(2 * filled, STROKE_PARTS[-1])
 
 
 def _is_uneven(sheet: Sheet) -> bool:
@@ -98,19 +101,27 @@ def _is_uneven(sheet: Sheet) -> bool:
     pixels, ink, away = some_rows(sheet.pixels), some_rows(all_ink), some_rows(away)
     strokes, free = cv2.countNonZero(ink), cv2.countNonZero(away)
     if free < MIN_FREE * ink.size:
-        return between(sheet.pixels) > MOSTLY_BETWEEN
+        return between(sheet.pixels) > MOSTLY_BETWEEN or _peak(pixels, ink) > MAX_TEXTURED
     if strokes == 0:
         return True
     paper = cv2.mean(pixels, mask=away)[0]
     contrast = cv2.mean(pixels, mask=ink)[0] - paper
     if rim_share(all_ink) > MAX_RIM:
         square = _square(BLOB_PART * max(all_ink.shape))
-        if cv2.minMaxLoc(pixels)[1] - paper > MAX_PEAK * contrast or cv2.erode(all_ink, square).any():
+        low, high, _, _ = cv2.minMaxLoc(pixels)
+        beyond = max(high - paper, paper + contrast - low)
+        if beyond > MAX_PEAK * contrast or cv2.erode(all_ink, square).any():
             return True
     even = cv2.countNonZero(
         cv2.bitwise_and(away, cv2.inRange(pixels, paper - EVEN * contrast, paper + EVEN * contrast))
     )
     return free - even > MAX_UNEVEN * free
+
+
+def _peak(pixels: Image, ink: Image) -> float:
+    """Tell by how many contrasts of the mean the strongest ink stands out of the paper."""
+    paper = cv2.mean(pixels, mask=cv2.bitwise_not(ink))[0]
+    return float((cv2.minMaxLoc(pixels)[1] - paper) / max(cv2.mean(pixels, mask=ink)[0] - paper, 1))
 
 
 def noise(pixels: Image) -> float:
@@ -148,26 +159,18 @@ def drop_pepper(sheet: Sheet) -> None:
 
 
 def smooth(sheet: Sheet) -> None:
-    """Smooth noisy paper: salt and pepper by a median, grain by a Gaussian as wide as the noise asks for."""
+    """Smooth grainy paper by a Gaussian as wide as the noise asks for."""
     if not sheet.troubled:
         return
     pixels = sheet.pixels
-    calm = cv2.medianBlur(pixels, 3)
-    middle, high = np.percentile(some_rows(calm), (50, 99.5))
-    contrast = max(float(high - middle), 1.0)
-    pepper = cv2.countNonZero(cv2.inRange(cv2.absdiff(pixels, calm), 0.5 * contrast, 255)) / pixels.size
-    if pepper > MAX_PEPPER and 2 * _mass(calm, contrast) > _mass(pixels, contrast):
-        sheet.pixels = pixels = calm
+    middle, high = (float(level) for level in np.percentile(some_rows(pixels), (50, 99.5)))
+    contrast = max(high - middle, 1.0)
     grain = noise(pixels)
     if grain > QUIET * contrast:
         # White noise of deviation s leaves s / (2 sqrt(pi) w) after a Gaussian of width w.
         width = min(grain / (3.5 * QUIET * contrast), max(pixels.shape) / 60)
         if width > 0.4:
             sheet.pixels = cv2.GaussianBlur(pixels, (0, 0), width)
-
-
-def _mass(pixels: Image, contrast: float) -> int:
-    return int(cv2.countNonZero(cv2.inRange(pixels, 0.5 * contrast, 255)))
 
 
 def find_ink(sheet: Sheet) -> None:
@@ -184,5 +187,24 @@ def find_ink(sheet: Sheet) -> None:
     if not len(standing_out):
         raise blank("nothing stands out of its paper")
     strong = float(np.percentile(standing_out, 97)) - paper
-    level = paper + max(CLEARLY * grain, 0.42 * strong)
-    sheet.ink = cv2.threshold(pixels, level, 255, cv2.THRESH_BINARY)[1]
+    edges = _edges(pixels)
+    sharp = edges >= min(SHARP, float(edges.max()))
+    level = max(paper + max(min(CLEARLY * grain, 0.6 * strong), 0.42 * strong), float(pixels[sharp].mean()))
+    ink = cv2.threshold(pixels, level, 255, cv2.THRESH_BINARY)[1]
+    sheet.ink = _with_edges(ink, edges)
+
+
+def _edges(pixels: Image) -> NDArray[np.float32]:
+    """Measure how steep the picture is at every pixel, as a share of its steepest edges; shadows fade slowly."""
+    across, down = (cv2.Sobel(pixels, cv2.CV_32F, x, 1 - x) for x in (1, 0))
+    steep = cv2.magnitude(across, down)
+    edges: NDArray[np.float32] = steep / max(float(np.percentile(some_rows(steep), 99.5)), 1.0)
+    return edges
+
+
+def _with_edges(ink: Image, edges: NDArray[np.float32]) -> Image:
+    """Drop what has no edge anywhere: the shadow of a finger, but no stroke."""
+    count, labels = cv2.connectedComponents(ink, connectivity=8, ltype=cv2.CV_16U)
+    steep = np.bincount(labels[edges >= SOFT], minlength=count) > 0
+    steep[0] = False
+    return np.where(steep[labels], ink, np.uint8(0))

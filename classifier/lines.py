@@ -21,13 +21,17 @@ LOOK_SIDE, LOOK_LONG = 96, 0.1
 #: Least share of a line that is drawn: it may be dashed or dotted.
 FILLED = 0.35
 #: Longest gap within a line, as a share of that side.
-GAP = 0.08
+GAP = 0.14
 #: How near a line's ends come to the border of the picture and to another line, as shares of the longer side.
 TO_BORDER, TO_LINE = 0.015, 0.05
 #: Least share of it that must lie on one straight line: a digit may run along the rest.
 STRAIGHT = 0.6
 #: Steepest line, in pixels down by pixels across.
 STEEPEST = 0.2
+#: Per cent of a line's columns along which nothing is drawn, at least.
+ALONE = 25
+#: How many times as bright as a line is what is drawn along it.
+STRONGER = 1.4
 #: Most that a line is bent or sways, as a share of its length.
 SWAY = 0.01
 
@@ -43,6 +47,8 @@ class Line:
     right: float
     #: In pixels.
     thickness: int
+    #: How bright it is where nothing is drawn along it, in grey levels.
+    level: float
     #: Whether other ink lies beyond the left end and beyond the right, so that the line may go on under it.
     meets: tuple[bool, bool]
     #: uint8, (height, width) of the picture, 255 where its pixels may lie.
@@ -58,12 +64,13 @@ def erase_lines(sheet: Sheet) -> None:
     ink = inked(sheet)
     if min(ink.shape) < MIN_SIDE or not _may_have_lines(ink):
         return
-    across, down = _lines_across(ink), _lines_across(np.ascontiguousarray(ink.T))
+    pixels, turned = sheet.pixels, np.ascontiguousarray(sheet.pixels.T)
+    across, down = _lines_across(ink, pixels), _lines_across(np.ascontiguousarray(ink.T), turned)
     across, down = _bounded_by_each_other(across, down, ink.shape)
     if not (across or down):
         return
-    kept = _without(ink, across)
-    kept = np.ascontiguousarray(_without(np.ascontiguousarray(kept.T), down).T)
+    kept = _without(ink, pixels, across)
+    kept = np.ascontiguousarray(_without(np.ascontiguousarray(kept.T), turned, down).T)
     masks = [line.mask for line in across] + [np.ascontiguousarray(line.mask.T) for line in down]
     thickness = sorted(line.thickness for line in across + down)[len(across + down) // 2]
     sheet.lines = _beside(masks, thickness)
@@ -95,7 +102,7 @@ def _has_level(small: Image) -> bool:
     return cv2.countNonZero(_opened(cv2.morphologyEx(thin, cv2.MORPH_CLOSE, dash), (long, 1))) > 0
 
 
-def _lines_across(ink: Image) -> list[Line]:
+def _lines_across(ink: Image, pixels: Image) -> list[Line]:
     """Find the lines that run from left to right, at most some ten degrees off the level."""
     width = ink.shape[1]
     thickest = max(2, round(THICKEST * min(ink.shape)))
@@ -107,13 +114,13 @@ def _lines_across(ink: Image) -> list[Line]:
     for contour in cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
         x, y, long, tall = cv2.boundingRect(contour)
         if long >= max(10, SHORTEST * width) and tall <= 0.25 * long + thickest + 2:
-            line = _line(contour, thin, (x, y, long, tall), ink)
+            line = _line(contour, thin, (x, y, long, tall), ink, pixels)
             if line:
                 lines.append(line)
     return lines
 
 
-def _line(contour: Image, thin: Image, box: tuple[int, int, int, int], ink: Image) -> Line | None:
+def _line(contour: Image, thin: Image, box: tuple[int, int, int, int], ink: Image, pixels: Image) -> Line | None:
     """Measure a line, or tell that it is none: bent, thick or mostly gaps."""
     x, y, long, tall = box
     mask = np.zeros_like(thin)
@@ -132,7 +139,10 @@ def _line(contour: Image, thin: Image, box: tuple[int, int, int, int], ink: Imag
     if abs(slope) > STEEPEST:
         return None
     first, last = int(columns[0]), int(columns[-1])
-    thickness = round(float(np.percentile(runs, 90)))
+    # Where a pen goes along it, a line is thicker and stronger than elsewhere.
+    alone, most = (float(run) for run in np.percentile(runs, (ALONE, 90)))
+    thickness = round(min(most, alone + 1))
+    level = float(np.percentile(cv2.bitwise_and(pixels[y : y + tall, x : x + long], part).max(axis=0)[columns], ALONE))
     left, right = y + start + slope * first, y + start + slope * last
     band = np.zeros_like(mask)
     ends = (x + first, round(left)), (x + last, round(right))
@@ -142,7 +152,7 @@ def _line(contour: Image, thin: Image, box: tuple[int, int, int, int], ink: Imag
         _is_inked(ink, left, slice(max(0, x + first - beyond), x + first), thickness),
         _is_inked(ink, right, slice(x + last + 1, x + last + 1 + beyond), thickness),
     )
-    return Line(x + first, x + last, left, right, thickness, meets, cv2.bitwise_and(mask, band))
+    return Line(x + first, x + last, left, right, thickness, level, meets, cv2.bitwise_and(mask, band))
 
 
 def _straight(columns: NDArray[np.intp], rows: NDArray[np.float32], sway: float) -> NDArray[np.bool_]:
@@ -227,11 +237,12 @@ def _ends(column: int, row: float, thickness: int, others: list[Line], shape: tu
     return False
 
 
-def _without(ink: Image, lines: list[Line]) -> Image:
-    """Take lines that run across out of the ink, but for what is thicker than they are."""
+def _without(ink: Image, pixels: Image, lines: list[Line]) -> Image:
+    """Take lines that run across out of the ink, but for what is thicker or stronger than they are."""
     for line in lines:
-        thick = _opened(ink, (1, line.thickness + max(2, round(0.75 * line.thickness))))
-        gone = cv2.subtract(cv2.bitwise_and(ink, line.mask), thick)
+        thick = _opened(ink, (1, line.thickness + max(1, round(0.5 * line.thickness))))
+        stronger = cv2.compare(pixels, STRONGER * line.level, cv2.CMP_GT)
+        gone = cv2.subtract(cv2.bitwise_and(ink, line.mask), cv2.bitwise_or(thick, stronger))
         ink = cv2.subtract(ink, gone)
     return ink
 

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
+from itertools import chain, groupby
+
+import numpy as np
 
 from classifier.artifact import Card
 from classifier.judge import judge
 from classifier.predict import Scores
-from classifier.preprocess import Image, candidates, prepare
+from classifier.preprocess import Image, prepare
+from classifier.strings import pieces
 from core.errors import ImageRejected
 from core.vocabulary import Digit, Reason, Verdict
+
+#: By how much the mean energy of a way to read a piece of ink must be lower to be taken for every digit that it has
+#: more than another, where the model knows what is like a digit; and by how much the logarithm of its confidence must be
+#: higher where it does not.
+FURTHER_ENERGY, FURTHER_CONFIDENCE = 1.0, 0.002
+
+
+class Places(tuple[int, ...]):
+    """Where digits stand among all that were scored, from left to right."""
+
+    __slots__ = ()
+
+    @property
+    def start(self) -> int:
+        """Place of the first."""
+        return self[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +49,7 @@ class Reading:
     #: Whether the careful networks were asked about any of its digits.
     escalated: bool
     #: Where its digits stand among all that were scored.
-    places: range
+    places: Places
     #: The digits of a string, from left to right; empty where one digit was read.
     digits: tuple[Digit, ...] = ()
 
@@ -43,14 +62,16 @@ def ways_to_read(picture: Image, *, split: bool) -> list[list[Image]]:
         split: whether it may show several digits.
 
     Returns:
-        Ways, the likeliest first, each of them digits from left to right, uint8, (28, 28), ink bright on 0. Without
+        Of every piece of ink from left to right its ways, the likeliest first, each of them digits from left to right,
+        uint8, (28, 28), ink bright on 0. A way of no digits parts the ways of one piece from those of the next. Without
         `split` there is one way, of one digit.
 
     Raises:
-        ImageRejected: `blank`, `low_contrast`, or, without `split`, `several`.
+        ImageRejected: `blank`, `low_contrast`, or `several`; with `split`, only where there are more than a string may
+            have.
     """
     if split:
-        return candidates(picture)
+        return list(chain.from_iterable([[], *ways] for ways in pieces(picture)))[1:]
     try:
         return [[prepare(picture)]]
     except ImageRejected as error:
@@ -64,7 +85,7 @@ def read(scores: Scores, ways: Sequence[Sequence[int]], card: Card, target_error
 
     Args:
         scores: of all digits of all ways of all pictures, in this order.
-        ways: of every picture, how many digits each of its ways has.
+        ways: of every picture, how many digits each of its ways has; 0 parts one piece of ink from the next.
         card: the model's.
         target_error: share of wrong labels among the sure ones that is still borne, 0 to 1; of digits, not of strings.
     """
@@ -78,23 +99,38 @@ def read(scores: Scores, ways: Sequence[Sequence[int]], card: Card, target_error
             strict=True,
         )
     )
-    ends = accumulate(chain.from_iterable(ways), initial=0)
-    places = (range(start, end) for start, end in pairwise(ends))
-    return [_likeliest([_reading(every, next(places)) for _ in lengths]) for lengths in ways]
+    unlikely = _unlikely(scores, card)
+    end = 0
+    readings = []
+    for lengths in ways:
+        places: list[int] = []
+        for parting, piece in groupby(lengths, key=lambda length: length == 0):
+            if not parting:
+                found: list[range] = [range(end, end := end + length) for length in piece]
+                likeliest: range = min(found, key=unlikely)
+                places += likeliest
+        readings.append(_reading(every, Places(places)))
+    return readings
 
 
-def _likeliest(readings: Sequence[Reading]) -> Reading:
-    """Choose among the ways to read a picture: the likeliest whole, and none with a part that is no digit if may be."""
-    if len(readings) == 1:
-        return readings[0]
-    return max(readings, key=lambda reading: (reading.verdict is not Verdict.NOT_A_DIGIT, reading.confidence))
+def _unlikely(scores: Scores, card: Card) -> Callable[[range], float]:
+    """Tell how unlikely a way to read a piece of ink is, from the places of its digits.
+
+    A model that learned what is no digit tells by the mean energy whether the parts are digits at all; of any other the
+    confidences must do, which are high for many a part of a digit.
+    """
+    if card.energy_limit is None:
+        losses = -np.log(np.maximum(scores.confidences, np.finfo(np.float32).tiny))
+        return lambda way: float(losses[way.start : way.stop].sum()) + FURTHER_CONFIDENCE * len(way)
+    energies = scores.energies
+    return lambda way: float(energies[way.start : way.stop].mean()) + FURTHER_ENERGY * len(way)
 
 
 #: Label, confidence, margin, verdict and whether it was escalated, of one digit.
 _Scored = tuple[int, float, float, Verdict, bool]
 
 
-def _reading(every: Sequence[_Scored], places: range) -> Reading:
+def _reading(every: Sequence[_Scored], places: Places) -> Reading:
     if len(places) == 1:
         return Reading(*every[places[0]], places)
     parts = [every[place] for place in places]

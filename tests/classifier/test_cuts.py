@@ -1,4 +1,4 @@
-"""Every digit of a picture is prepared, from left to right, and digits that touch are cut apart."""
+"""Every digit of a picture is prepared, from left to right, and digits that touch are cut apart in several ways."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from classifier.cuts import MAX_CANDIDATES
+from classifier.paths import ENTRY, PATH_SIDE, find_paths
 from classifier.predict import Predictor
 from classifier.preprocess import Image, candidates, prepare, prepare_each
+from classifier.strings import pieces
 from core.errors import ImageRejected
 from core.vocabulary import Reason
 from training.dataset import Digits
@@ -50,11 +52,66 @@ def test_one_digit_alone_is_one(index: int, scan: Scan, digits: Digits) -> None:
 
 def test_two_digits_that_touch_are_offered_apart(scan: Scan, digits: Digits, predictor: Predictor) -> None:
     offered = []
-    for first in range(0, 40, 2):
-        ways = candidates(row(scan, first, first + 1, gap=-4))
+    for first in range(0, 60, 2):
+        ways = [way for piece in pieces(row(scan, first, first + 1, gap=-4)) for way in piece]
         readings = [predictor(np.stack(way)).labels.tolist() for way in ways]
         offered.append(digits.labels[first : first + 2].tolist() in readings)
-    assert np.mean(offered) >= 0.6
+    assert np.mean(offered) >= 0.75
+
+
+def test_every_piece_of_ink_is_parted_by_itself(scan: Scan) -> None:
+    pair, alone = pieces(row(scan, 0, 1, gap=-4)), pieces(row(scan, 3, gap=0))
+    both = np.hstack([row(scan, 0, 1, gap=-4), row(scan, 3, gap=0)])
+    assert [len(piece) for piece in pieces(both)] == [len(pair[0]), len(alone[0])]
+    assert all(
+        (digit.shape, digit.dtype) == ((28, 28), np.uint8) for piece in pieces(both) for way in piece for digit in way
+    )
+
+
+def test_rings_may_be_parted_where_they_touch_and_a_ring_costs_two_entries() -> None:
+    ink = np.zeros((97, 191), np.uint8)
+    for middle in (48, 142):
+        cv2.circle(ink, (middle, 48), 44, 255, 8)
+    paths = find_paths(ink)
+    columns = ink.shape[1] * PATH_SIDE // ink.shape[0]
+    places = [path.columns[PATH_SIDE // 2] / columns for path in paths]
+    assert any(abs(place - 0.5) < 0.03 and path.cost < ENTRY + 5 for place, path in zip(places, paths, strict=True))
+    assert all(path.cost > 2 * ENTRY for place, path in zip(places, paths, strict=True) if abs(place - 0.5) > 0.1)
+
+
+def test_no_path_parts_paper_from_ink() -> None:
+    ink = np.zeros((60, 30), np.uint8)
+    cv2.rectangle(ink, (8, 0), (20, 59), 255, cv2.FILLED)
+    for path in find_paths(ink):
+        columns = np.arange(max(8, round(30 * PATH_SIDE / 60)))
+        before = (columns < path.columns[:, np.newaxis]).mean()
+        assert 0.2 < before < 0.8
+
+
+def test_the_digits_of_a_row_too_long_to_be_looked_at_as_a_whole_are_all_found(scan: Scan) -> None:
+    # Shrunk to a size that is quick to work on they would be specks: the row was called blank.
+    line = np.hstack([row(scan, first, first + 1, gap=-4) for first in range(0, 60, 2)])
+    assert line.shape[1] > 30 * line.shape[0]
+    assert len(pieces(line)) >= 30
+
+
+def test_a_long_row_of_bare_paper_is_blank() -> None:
+    with pytest.raises(ImageRejected) as caught:
+        pieces(np.full((60, 3000), 230, np.uint8))
+    assert caught.value.reason is Reason.BLANK
+
+
+def test_bare_stretches_of_a_long_row_are_passed_over(scan: Scan) -> None:
+    page = row(scan, 0, gap=0)
+    bare = np.full((page.shape[0], 16 * page.shape[0]), 230, np.uint8)
+    (piece,) = pieces(np.hstack([bare, page, bare]))
+    assert len(piece[0]) == 1
+
+
+def test_a_small_picture_shows_one_digit(digits: Digits) -> None:
+    aside = np.roll(digits.images[0], (2, -3), axis=(0, 1))
+    (((only,),),) = pieces(aside)
+    assert np.array_equal(only, prepare(aside))
 
 
 def test_candidates_begin_with_what_prepare_each_chooses(scan: Scan) -> None:
@@ -78,12 +135,14 @@ def test_a_long_row_of_digits_that_touch_has_few_ways_to_be_read(scan: Scan) -> 
     line = np.hstack([cv2.copyMakeBorder(pair, 0, tall - pair.shape[0], 0, 0, cv2.BORDER_REPLICATE) for pair in pairs])
     ways = candidates(line)
     assert 1 < len(ways) <= MAX_CANDIDATES
+    assert sum(len(way) for piece in pieces(line) for way in piece) < 16 * 20
 
 
 def test_a_row_of_more_strokes_than_a_string_may_have_is_turned_away() -> None:
     page = np.full((120, 1000), 230, np.uint8)
     for left in range(8, 990, 14):
         cv2.rectangle(page, (left, 40), (left + 3, 80), 30, cv2.FILLED)
-    with pytest.raises(ImageRejected) as caught:
-        prepare_each(page)
-    assert caught.value.reason is Reason.SEVERAL
+    for look in (prepare_each, pieces):
+        with pytest.raises(ImageRejected) as caught:
+            look(page)
+        assert caught.value.reason is Reason.SEVERAL

@@ -89,6 +89,24 @@ def test_a_stroke_that_crosses_a_line_stays_whole() -> None:
     assert np.array_equal(after_lines(page).ink, alone)
 
 
+def test_a_stroke_along_a_paler_line_stays() -> None:
+    page = squared(np.full((200, 200), 230, np.uint8))
+    page[page < 230] = 160
+    cv2.line(page, (55, 100), (145, 100), 30, 2)
+    ink = after_lines(page).ink
+    assert ink is not None
+    assert cv2.boundingRect(ink)[2] >= 88
+
+
+def test_a_thick_stroke_along_the_side_of_a_box_stays() -> None:
+    page = boxed(np.full((200, 200), 230, np.uint8))
+    cv2.line(page, (50, 10), (130, 10), 40, 6)
+    cv2.line(page, (130, 10), (90, 150), 40, 6)
+    ink = after_lines(page).ink
+    assert ink is not None
+    assert 75 <= cv2.boundingRect(ink)[2] <= 100
+
+
 @pytest.mark.parametrize("thickness", [2, 10])
 @pytest.mark.parametrize(
     "corners",

@@ -59,6 +59,20 @@ def beside_a_lamp(page: Image) -> Image:
     return shaded(page, np.linspace(1, 0.33, page.shape[1]))
 
 
+def under_a_finger(page: Image) -> Image:
+    """A page beside whose digit lies the soft shadow of a finger, all of it in the shadow of a hand."""
+    finger = np.zeros(page.shape, np.float32)
+    cv2.line(finger, (199, 100), (165, 30), 1.0, 18)
+    finger[120:] = np.maximum(finger[120:], np.linspace(0, 1, page.shape[1]) > 0.85)
+    return shaded(page, 1 - 0.5 * cv2.GaussianBlur(finger, (0, 0), 4))
+
+
+def on_a_screen(page: Image) -> Image:
+    """A page crossed by the stripes that a camera sees on a screen."""
+    rows, columns = np.mgrid[: page.shape[0], : page.shape[1]]
+    return shaded(page, 0.8 + 0.2 * np.cos(2 * np.pi * (columns + 0.4 * rows) / 6))
+
+
 def grainy(page: Image) -> Image:
     """A page of paper as grainy as a camera makes it in the dark."""
     noise = np.random.default_rng(3).normal(0, 30, page.shape)
@@ -149,6 +163,8 @@ def test_shadows_are_not_turned_as_bands(scan: Scan) -> None:
         pytest.param(half_in_shadow, id="half in shadow"),
         pytest.param(beside_a_lamp, id="beside a lamp"),
         pytest.param(grainy, id="grainy"),
+        pytest.param(under_a_finger, id="under a finger"),
+        pytest.param(on_a_screen, id="on a screen"),
     ],
 )
 def test_digits_in_uneven_light_and_noise_are_read(
@@ -185,10 +201,12 @@ def test_noise_is_smoothed_and_quiet_paper_is_not(scan: Scan) -> None:
     assert np.array_equal(quiet.pixels, before_quiet)
 
 
-def test_paper_without_ink_in_uneven_light_is_blank() -> None:
-    paper = np.random.default_rng(3).normal(220, 3, (200, 240))
+@pytest.mark.parametrize("darken", [beside_a_lamp, half_in_shadow])
+@pytest.mark.parametrize("grain", [2, 5])
+def test_paper_without_ink_in_uneven_light_is_blank(darken: Callable[[Image], Image], grain: int) -> None:
+    paper = np.random.default_rng(3).normal(220, grain, (200, 240))
     with pytest.raises(ImageRejected) as rejected:
-        prepare(beside_a_lamp(np.clip(paper, 0, 255).astype(np.uint8)))
+        prepare(darken(np.clip(paper, 0, 255).astype(np.uint8)))
     assert rejected.value.reason is Reason.BLANK
 
 

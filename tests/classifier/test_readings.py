@@ -6,12 +6,13 @@ import dataclasses
 import itertools
 import math
 
+import cv2
 import numpy as np
 import pytest
 
 from classifier.artifact import Card, RiskPoint, read_card, shipped_model
 from classifier.predict import Scores
-from classifier.readings import read
+from classifier.readings import read, ways_to_read
 from core.vocabulary import Digit, Verdict
 
 TARGET = 0.01
@@ -91,18 +92,43 @@ def test_a_string_is_as_doubtful_as_its_most_doubtful_digit(
     assert string.verdict is verdict
 
 
-def test_of_the_ways_to_read_a_picture_the_likeliest_is_taken(card: Card) -> None:
+def test_of_the_ways_to_read_a_picture_the_one_of_least_mean_energy_is_taken(card: Card) -> None:
+    said = scores((4, 0.99), (1, 0.6), (2, 0.6), (1, 0.7), (7, 0.7), energies=(-2.0, -1.0, -4.0, -4.0, -4.0))
+    (string,) = read(said, [[1, 2, 2]], card, TARGET)
+    assert (string.label, string.places, string.places.start) == ("17", (3, 4), 3)
+
+
+def test_more_digits_are_read_only_where_their_energy_is_a_good_deal_lower(card: Card) -> None:
+    near = scores((4, 0.9), (1, 0.9), (2, 0.9), energies=(-2.0, -2.9, -2.9))
+    assert read(near, [[1, 2]], card, TARGET)[0].label == 4
+    clear = scores((4, 0.9), (1, 0.9), (2, 0.9), energies=(-2.0, -3.1, -3.1))
+    assert read(clear, [[1, 2]], card, TARGET)[0].label == "12"
+
+
+def test_a_model_that_does_not_know_what_is_no_digit_chooses_by_confidence(card: Card) -> None:
+    ignorant = dataclasses.replace(card, energy_limit=None)
     said = scores((4, 0.8), (1, 0.9), (1, 0.95), (7, 0.99), (2, 0.6))
-    string, digit = read(said, [[1, 2], [1, 1]], card, TARGET)
-    assert (string.label, string.places) == ("11", range(1, 3))
-    assert (digit.label, digit.places) == (7, range(3, 4))
+    string, digit = read(said, [[1, 2], [1, 1]], ignorant, TARGET)
+    assert (string.label, string.places) == ("11", (1, 2))
+    assert (digit.label, digit.places) == (7, (3,))
+    sure = scores((4, 0.9995), (1, 1.0), (1, 1.0))
+    assert read(sure, [[1, 2]], ignorant, TARGET)[0].label == 4
 
 
-def test_a_way_with_a_part_that_is_no_digit_is_taken_only_where_every_way_has_one(card: Card) -> None:
-    said = scores((4, 0.99), (1, 0.6), (1, 0.6), energies=(1.0, -1.0, -1.0))
-    assert read(said, [[1, 2]], card, TARGET)[0].label == "11"
-    strange = scores((4, 0.99), (1, 0.6), (1, 0.6), energies=(1.0, -1.0, 1.0))
-    assert read(strange, [[1, 2]], card, TARGET)[0].label == 4
+def test_every_piece_of_ink_is_read_by_itself_and_all_are_one_string(card: Card) -> None:
+    said = scores((8, 0.9), (3, 0.9), (5, 0.8), (6, 0.9), energies=(-1.0, -4.0, -4.0, -3.0))
+    (string,) = read(said, [[1, 2, 0, 1]], card, TARGET)
+    assert (string.label, string.places) == ("356", (1, 2, 3))
+    assert string.confidence == pytest.approx(0.9 * 0.8 * 0.9, rel=1e-6)
+
+
+def test_of_the_pieces_of_a_picture_the_ways_are_parted_by_one_without_digits() -> None:
+    page = np.full((100, 260), 230, np.uint8)
+    for left in (40, 140):
+        cv2.circle(page, (left + 30, 50), 26, 30, 6)
+    lengths = [len(way) for way in ways_to_read(page, split=True)]
+    assert lengths.count(0) == 1
+    assert lengths[0] == lengths[lengths.index(0) + 1] == 1
 
 
 def test_where_nothing_was_scored_nothing_is_read(card: Card) -> None:
