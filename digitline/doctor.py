@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,25 +75,29 @@ def _disk(settings: Settings) -> str:
     return f"{free / 1e9:.0f} GB free"
 
 
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[Database]:
+    with closing(Database(settings.database)) as database:
+        database.check_revision()
+        yield database
+
+
 def _database(settings: Settings) -> str:
-    database = Database(settings.database)
-    database.check_revision()
-    return database.url.render_as_string(hide_password=True)
+    with _ledger(settings) as database:
+        return database.url.render_as_string(hide_password=True)
 
 
 def _model(settings: Settings) -> str:
-    database = Database(settings.database)
-    database.check_revision()
-    model = models.find(database, models.PRODUCTION)
+    with _ledger(settings) as database:
+        model = models.find(database, models.PRODUCTION)
     folder = Path(model.location)
     check_folder(folder, read_card(folder, sha256=model.sha256))
     return f"{model.name} in {folder}"
 
 
 def _accounts(settings: Settings) -> str:
-    database = Database(settings.database)
-    database.check_revision()
-    unbalanced = jobs.ended_unbalanced(database)
+    with _ledger(settings) as database:
+        unbalanced = jobs.ended_unbalanced(database)
     if unbalanced:
         names = ", ".join(str(job.id) for job in unbalanced)
         raise LineError(f"Jobs ended though their accounts do not balance: {names}.", mend="Run `digitline retry JOB`.")
@@ -100,13 +105,14 @@ def _accounts(settings: Settings) -> str:
 
 
 def _redis(settings: Settings) -> str:
-    inspector = Inspector(settings)
-    inspector.ping()
-    return ", ".join(f"{depth} waiting in {queue}" for queue, depth in inspector.depths().items())
+    with closing(Inspector(settings)) as inspector:
+        inspector.ping()
+        return ", ".join(f"{depth} waiting in {queue}" for queue, depth in inspector.depths().items())
 
 
 def _workers(settings: Settings) -> str:
-    pulse = health.feel(Line.open(settings))
+    with closing(Line.open(settings)) as line:
+        pulse = health.feel(line)
     if pulse.problem is not None:
         raise LineError(pulse.problem)
     if not pulse.workers:

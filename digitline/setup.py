@@ -84,7 +84,7 @@ def register_folder(database: Database, folder: Path, settings: Settings, *, reg
             their images.
     """
     folder = folder.expanduser().absolute()
-    _refuse_drops(folder, settings)
+    refuse_drops(folder, settings)
     sha256 = model_sha256(folder)
     card = read_card(folder, sha256=sha256)
     if card.name in models.ALIASES:
@@ -102,8 +102,12 @@ def register_folder(database: Database, folder: Path, settings: Settings, *, reg
     )
 
 
-def _refuse_drops(folder: Path, settings: Settings) -> None:
-    """Models come from people who may decide what scores, and never from where anybody may drop files."""
+def refuse_drops(folder: Path, settings: Settings) -> None:
+    """Models come from people who may decide what scores, and never from where anybody may drop files.
+
+    Raises:
+        ArtifactError: so the folder would.
+    """
     places = (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder)
     if any(folder.resolve().is_relative_to(place.resolve()) for place in places):
         raise ArtifactError(

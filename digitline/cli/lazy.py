@@ -52,6 +52,10 @@ VERBS: dict[str, dict[str, dict[str, str]]] = {
             "flower": "Run Flower alone.",
             "doctor": "Check that everything is in order, and say how to mend what is not.",
         },
+        "digitline.cli.backup": {
+            "backup": "Write the ledger and its models into one file, while the line runs.",
+            "restore": "Bring back a ledger and its models from such a file.",
+        },
     },
 }
 
