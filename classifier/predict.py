@@ -37,8 +37,8 @@ class Scores:
     margins: NDArray[np.float32]
     #: float32, (n, 10): calibrated probability of every digit.
     probabilities: NDArray[np.float32]
-    #: float32, (n,): energy, less the log-sum-exp of the calibrated logits (Liu et al. 2020, section 3.1); the more,
-    #: the less the image is like the digits that the model learned from.
+    #: float32, (n,): energy, less the log-sum-exp of the fast network's calibrated logits (Liu et al. 2020, section 3.1);
+    #: the more, the less the image is like the digits that the network learned from.
     energies: NDArray[np.float32]
     #: bool, (n,): whether the careful networks were asked.
     escalated: NDArray[np.bool_]
@@ -224,7 +224,8 @@ def _scores(ranked: Sequence[tf.Tensor], count: int, *, escalated: bool) -> Scor
 
 
 def _replace(scores: Scores, places: NDArray[np.int64], others: Scores) -> None:
-    for name in Scores.__slots__:
+    """Put in what the careful networks say; only the fast one sees every image, so all energies are its own."""
+    for name in {*Scores.__slots__} - {"energies"}:
         getattr(scores, name)[places] = getattr(others, name)
 
 

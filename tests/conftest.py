@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from alembic import command
+from hypothesis import settings as hypothesis_settings
 from kombu import pools
 
 from core.database import Database
@@ -17,6 +18,15 @@ from core.queues import get_app
 from core.settings import PREFIX, Settings, get_settings
 from tests.ledgers import Ledgers
 from tests.servers import PostgresServer, RedisServer
+
+# `--hypothesis-profile thorough` chooses the second one: many more steps, and others each time.
+hypothesis_settings.register_profile(
+    "suite", max_examples=40, derandomize=True, database=None, deadline=None, print_blob=True
+)
+hypothesis_settings.register_profile(
+    "thorough", parent=hypothesis_settings.get_profile("suite"), max_examples=250, derandomize=False
+)
+hypothesis_settings.load_profile("suite")
 
 #: Builds Settings(home=, database_url=, broker_url=, **overrides); see the fixture `settings`.
 MakeSettings = Callable[..., Settings]

@@ -76,6 +76,10 @@ class Recipe:
     split_seed: Seed = 3
     #: Seed of the first weights, the order and the variations.
     seed: Seed = 3
+    #: Digits drawn in ways that the data may not have, to learn from beside it; 0: none.
+    drawn: Annotated[int, Field(ge=0)] = 0
+    #: Pictures that are no digits, to learn from beside the digits; 0: none.
+    outliers: Annotated[int, Field(ge=0)] = 0
     #: How far digits are varied.
     variation: Variation = field(default_factory=Variation)
 
@@ -102,12 +106,7 @@ class ModelRecipe:
     escalate: Share = 0.02
     #: Pixels down and to the right that an image is moved by, each time that the careful networks look at it.
     shifts: Annotated[tuple[tuple[Pixels, Pixels], ...], Field(min_length=1)] = CROSS
-
-    #: Digits drawn in ways that the data may not have, to learn from beside it; 0: none.
-    drawn: Annotated[int, Field(ge=0)] = 0
-    #: Pictures that are no digits, to learn from beside the digits; 0: none.
-    outliers: Annotated[int, Field(ge=0)] = 0
-    #: Share of the validation digits that are to pass for digits, where there were outliers to learn from.
+    #: Share of the validation digits that are to pass for digits, where the fast network had outliers to learn from.
     keep: Share = 0.998
 
     def __post_init__(self) -> None:

@@ -89,14 +89,16 @@ def train_on(
     recipe, run = recipe or ModelRecipe(), run or Run()
     for one in recipe.networks:
         check_architecture(one.architecture)  # better told now than after hours of the other networks
-    parts = _with_more(_parted(dataset, recipe), recipe, own, own_weight)
+    parts = _parted(dataset, recipe)
+    if own is not None:
+        parts = Split(mix(parts.train, own, weight=own_weight, seed=recipe.fast.split_seed), parts.validation)
     networks, histories = _fit_all(parts, recipe, run, output / CHECKPOINTS)
     cascade = assemble(
         networks,
         parts.validation,
         escalate=recipe.escalate,
         shifts=recipe.shifts,
-        keep=recipe.keep if recipe.outliers else None,
+        keep=recipe.keep if recipe.fast.outliers else None,
     )
     validation = evaluate(cascade.scorer, parts.validation.images, parts.validation.labels)
     # The test digits are looked at once, here, when nothing is left to choose.
@@ -136,14 +138,13 @@ def _parted(dataset: Dataset, recipe: ModelRecipe) -> Split:
     return split(prepare_all(dataset.train), validation=aside, seed=recipe.fast.split_seed)
 
 
-def _with_more(parts: Split, recipe: ModelRecipe, own: Digits | None, own_weight: float) -> Split:
-    """Add to what is learned from: the user's own digits, and what the recipe says is drawn."""
-    train, seed = parts.train, recipe.fast.split_seed
-    if own is not None:
-        train = mix(train, own, weight=own_weight, seed=seed)
-    if recipe.drawn or recipe.outliers:
-        train = joined([train, drawn_digits(recipe.drawn, seed=seed), outliers(recipe.outliers, seed=seed)])
-    return Split(train, parts.validation)
+def _with_drawn(parts: Split, recipe: Recipe) -> Split:
+    """Add to what is learned from what the recipe says is drawn, the same for every network that asks for as many."""
+    if not recipe.drawn and not recipe.outliers:
+        return parts
+    seed = recipe.split_seed
+    more = [drawn_digits(recipe.drawn, seed=seed), outliers(recipe.outliers, seed=seed)]
+    return Split(joined([parts.train, *more]), parts.validation)
 
 
 def _fit_all(parts: Split, recipe: ModelRecipe, run: Run, checkpoints: Path) -> tuple[list[keras.Model], list[History]]:
@@ -155,7 +156,7 @@ def _fit_all(parts: Split, recipe: ModelRecipe, run: Run, checkpoints: Path) -> 
 
         log = None if run.tensorboard is None else run.tensorboard / name
         own_run = dataclasses.replace(run, checkpoint=checkpoints / f"{name}.npz", progress=told, tensorboard=log)
-        return fit(parts, one, run=own_run, teacher=teacher)
+        return fit(_with_drawn(parts, one), one, run=own_run, teacher=teacher)
 
     careful = [fitted(f"careful-{place}", one) for place, one in enumerate(recipe.careful, 1)]
     teacher = teacher_of([model for model, _ in careful], parts.validation) if careful else None

@@ -104,6 +104,16 @@ def test_doubtful_images_get_the_calibrated_mean_of_the_careful_networks_over_al
     np.testing.assert_allclose(scores.margins, ranked[:, -1] - ranked[:, -2], atol=1e-6)
 
 
+def test_how_much_an_image_is_like_a_digit_is_the_fast_networks_word_whoever_reads_it(
+    make: Callable[..., Cascade], fast: keras.Model, digits: Digits
+) -> None:
+    alone = Scorer(fast, temperature=TEMPERATURE, batch_size=64)(digits.images[:200])
+    asked = make(1.0)(digits.images[:200])
+    assert asked.escalated.all()
+    np.testing.assert_array_equal(asked.energies, alone.energies)
+    assert not np.array_equal(asked.probabilities, alone.probabilities)
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 63, 64, 65, 200])
 def test_any_number_of_images_is_scored_and_padding_changes_no_score(
     count: int, make: Callable[..., Cascade], digits: Digits

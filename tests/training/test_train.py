@@ -97,6 +97,21 @@ def test_a_cascade_learns_from_its_careful_networks_and_passes_on_no_more_than_i
     assert (scores.labels == dataset.test.labels).mean() == pytest.approx(card.test["accuracy"])
 
 
+def test_each_network_learns_from_as_much_drawn_as_it_asks_for_and_the_fast_one_from_what_is_no_digit(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    fast = dataclasses.replace(SHORT, drawn=10, outliers=40)
+    recipe = ModelRecipe(fast, careful=(dataclasses.replace(SHORT, drawn=20, seed=4),), escalate=0.1, keep=0.9)
+    card = train_on(dataset, tmp_path / "doubting", recipe=recipe)
+    assert [(network.recipe["drawn"], network.recipe["outliers"]) for network in card.networks] == [(10, 40), (20, 0)]
+    assert card.energy_limit is not None
+    energies = Predictor(tmp_path / "doubting", batch_size=128)(dataset.test.images).energies
+    assert (energies <= card.energy_limit).mean() == pytest.approx(0.9, abs=0.05)
+
+    plain = train_on(dataset, tmp_path / "sure", recipe=ModelRecipe(SHORT))
+    assert plain.energy_limit is None
+
+
 def test_the_same_seed_trains_the_same_network(few: Split) -> None:
     recipe = dataclasses.replace(SHORT, epochs=1)
     first, again = (fit(few, recipe)[0].get_weights() for _ in range(2))
