@@ -70,7 +70,7 @@ lock: ## Pin the newest requirements that pyproject.toml allows (needs uv on the
 
 .PHONY: clean
 clean: ## Remove .venv and every cache; the line's home stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache digitline.egg-info build
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache digitline.egg-info build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -203,7 +203,9 @@ def _transport(settings: Settings) -> dict[str, Any]:
             "socket_keepalive": True,
             "socket_timeout": 30.0,
             "socket_connect_timeout": CONNECT_TIMEOUT,
-            "retry_on_timeout": True,
+            # It would have redis-py connect anew beneath a listening worker, which then waits for ever on a connection
+            # that nothing was asked of; an error has Celery take up everything anew.
+            "retry_on_timeout": False,
             "health_check_interval": 25,
         },
     }
