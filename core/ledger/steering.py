@@ -70,7 +70,8 @@ def retry(database: Database, job: Job) -> Job:
     again = and_(_batches.c.job_id == job.id, unfinished)
     reset = {"state": BatchState.QUEUED.value, "attempts": 0, "error": None, "sent_at": clock.now(), **_NO_COUNTS}
     ended = and_(_jobs.c.id == job.id, _jobs.c.state.not_in(UNENDED))
-    reopened = {"state": JobState.QUEUED.value, "error": None, "finished_at": None}
+    # Not only older than the next end, which a clock set back would belie.
+    reopened = {"state": JobState.QUEUED.value, "error": None, "finished_at": None, "filed_at": None}
     with database.begin() as connection:
         # The job first: of two retries the second finds it open, and leaves alone what a worker has claimed since.
         if connection.execute(update(_jobs).where(ended).values(reopened)).rowcount != 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -26,15 +27,17 @@ _RESTART_AFTER = 0.5
 class Scene:
     """Everything that runs; use it in a `with`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, workers: Sequence[str] = WORKERS) -> None:
         """Prepare, and start nothing.
 
         Args:
             folder: empty; for the home, the logs and the crash points.
+            workers: names of the workers to start.
         """
         self.folder = folder
+        self._workers = workers
         self.redis = RedisServer(tcp=True)
-        self.postgres = PostgresServer(tcp=True)
+        self.postgres = PostgresServer(tcp=True, durable=True)
         self._stack = ExitStack()
         self._over = threading.Event()
         self._lock = threading.RLock()
@@ -53,10 +56,10 @@ class Scene:
             self.database = Database(direct)
             self._stack.callback(self.database.close)
             prepare_ledger(self.settings)
-            for name in (SCHEDULER, *WORKERS):
+            for name in (SCHEDULER, *self._workers):
                 self._start(name)
             self._stack.callback(self._end)
-            for name in WORKERS:
+            for name in self._workers:
                 self.processes[name].says(READY)
             watch = threading.Thread(target=self._supervise, daemon=True)
             watch.start()

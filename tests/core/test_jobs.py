@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy import update
 
 from core import tables
 from core.database import Database
@@ -221,6 +223,15 @@ def test_a_drop_that_ends_anew_after_a_retry_is_filed_again(database: Database) 
     retried = steering.retry(database, job)
     assert jobs.unfiled(database) == []
     score(database, retried)
+    assert [waiting.id for waiting in jobs.unfiled(database)] == [job.id]
+
+
+def test_a_retried_drop_is_filed_again_also_where_the_databases_clock_was_set_back(database: Database) -> None:
+    job = create_job(database, [1], claim="drop-1")
+    jobs.mark_filed(database, steering.cancel(database, job), "file:///failed/drop-1")
+    with database.begin() as connection:
+        connection.execute(update(tables.jobs).values(filed_at=datetime.now(UTC) + timedelta(hours=1)))
+    score(database, steering.retry(database, job))
     assert [waiting.id for waiting in jobs.unfiled(database)] == [job.id]
 
 
