@@ -25,8 +25,6 @@ LOW, WIDE = 5.0, 5.0
 MIN_HEIGHT, MIN_INK = 0.5, 0.16
 #: Ways that are offered for each number of digits.
 MAX_CUTS = 4
-#: Segmentations of a picture that are listed as a whole.
-MAX_CANDIDATES = 16
 #: Pieces of ink that a string may have, each of which takes a copy of the sheet, and digits that may hang together.
 MAX_DIGITS, MAX_JOINED = 64, 16
 
@@ -51,24 +49,6 @@ def parted(sheet: Sheet) -> Iterator[list[Way]]:
         raise several(len(digits))
     tall = float(np.median([digit.height for digit in digits]))
     return (_ways(_alone(sheet, digit), digit.width / max(tall, 0.8 * digit.height)) for digit in digits)
-
-
-def segmentations(sheet: Sheet) -> list[Way]:
-    """Tell in which ways the ink of a sheet may be parted into digits, as a whole.
-
-    Only the first few are taken on from piece to piece: all of a long row would be beyond counting.
-
-    Returns:
-        At least one segmentation and at most 16, those of the least ranks in sum first.
-
-    Raises:
-        ImageRejected: as from `parted`.
-    """
-    joined: list[tuple[int, Way]] = [(0, [])]
-    for ways in parted(sheet):
-        longer = [(total + rank, [*parts, *more]) for total, parts in joined for rank, more in enumerate(ways)]
-        joined = sorted(longer, key=lambda ranked: ranked[0])[:MAX_CANDIDATES]
-    return [parts for _, parts in joined]
 
 
 def _alone(sheet: Sheet, digit: Piece) -> Sheet:

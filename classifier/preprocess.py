@@ -11,14 +11,12 @@ have. The steps of `CLEAN` first take a cheap look at whether they are needed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.components import keep_digit
-from classifier.cuts import segmentations
 from classifier.form import centre, centre_of_mass, clear_paper, crop, even_stroke, fit, in_mnist_form, take_levels
 from classifier.light import drop_pepper, even_light, find_ink, smooth
 from classifier.lines import erase_lines
@@ -36,12 +34,10 @@ __all__ = [
     "Explanation",
     "Image",
     "Sheet",
-    "candidates",
     "centre_of_mass",
     "explain",
     "in_mnist_form",
     "prepare",
-    "prepare_each",
     "to_network_input",
 ]
 
@@ -104,39 +100,6 @@ def prepare(image: Image) -> Image:
     return sheet.pixels
 
 
-def prepare_each(image: Image) -> list[Image]:
-    """Bring every digit of a picture into the form of MNIST.
-
-    Digits that touch are parted where their width by height tells so.
-
-    Args:
-        image: as for `prepare`.
-
-    Returns:
-        The digits from left to right, at least one; each uint8, (28, 28), ink bright on 0.
-
-    Raises:
-        ImageRejected: `blank`, there is no ink to be seen; `low_contrast`, there is some, but too faint to be
-            trusted.
-    """
-    return next(_readings(image))
-
-
-def candidates(image: Image) -> list[list[Image]]:
-    """Tell in which ways a picture may be parted into digits, for a classifier to choose from.
-
-    Args:
-        image: as for `prepare`.
-
-    Returns:
-        At least one and at most 16 ways, each as from `prepare_each`, whose own choice comes first.
-
-    Raises:
-        ImageRejected: as from `prepare_each`.
-    """
-    return list(_readings(image))
-
-
 def explain(image: Image) -> Explanation:
     """Prepare a picture and keep what every step that had an effect made of it.
 
@@ -175,21 +138,3 @@ def _steps(sheet: Sheet) -> Iterator[Step]:
     yield from FIND
     if not in_mnist_form(sheet.pixels):
         yield from (*CLEAN, keep_digit, *FORM)
-
-
-def _readings(image: Image) -> Iterator[list[Image]]:
-    """Give the ways to part a picture into digits, the likeliest first."""
-    sheet = Sheet(image)
-    for step in FIND:
-        step(sheet)
-    if in_mnist_form(sheet.pixels):
-        yield [sheet.pixels]
-        return
-    for step in CLEAN:
-        step(sheet)
-    for way in segmentations(sheet):
-        # Ways share the sheets of the digits in which they agree.
-        digits = [replace(digit) for digit in way]
-        for digit, step in product(digits, FORM):
-            step(digit)
-        yield [digit.pixels for digit in digits]

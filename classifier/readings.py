@@ -5,33 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
 
 import numpy as np
 
 from classifier.artifact import Card
 from classifier.judge import judge
 from classifier.predict import Scores
-from classifier.preprocess import Image, prepare
-from classifier.strings import pieces
-from core.errors import ImageRejected
-from core.vocabulary import Digit, Reason, Verdict
+from core.vocabulary import Digit, Verdict
 
 #: By how much the mean energy of a way to read a piece of ink must be lower to be taken for every digit that it has
 #: more than another, where the model knows what is like a digit; and by how much the logarithm of its confidence must be
 #: higher where it does not.
 FURTHER_ENERGY, FURTHER_CONFIDENCE = 1.0, 0.002
-
-
-class Places(tuple[int, ...]):
-    """Where digits stand among all that were scored, from left to right."""
-
-    __slots__ = ()
-
-    @property
-    def start(self) -> int:
-        """Place of the first."""
-        return self[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +34,17 @@ class Reading:
     #: Whether the careful networks were asked about any of its digits.
     escalated: bool
     #: Where its digits stand among all that were scored.
-    places: Places
+    places: tuple[int, ...]
     #: The digits of a string, from left to right; empty where one digit was read.
     digits: tuple[Digit, ...] = ()
 
 
-def ways_to_read(picture: Image, *, split: bool) -> list[list[Image]]:
-    """Prepare the digits of a picture, in every way in which they may lie.
-
-    Args:
-        picture: uint8, (height, width) grey or (height, width, 3) BGR.
-        split: whether it may show several digits.
-
-    Returns:
-        Of every piece of ink from left to right its ways, the likeliest first, each of them digits from left to right,
-        uint8, (28, 28), ink bright on 0. A way of no digits parts the ways of one piece from those of the next. Without
-        `split` there is one way, of one digit.
-
-    Raises:
-        ImageRejected: `blank`, `low_contrast`, or `several`; with `split`, only where there are more than a string may
-            have.
-    """
-    if split:
-        return list(chain.from_iterable([[], *ways] for ways in pieces(picture)))[1:]
-    try:
-        return [[prepare(picture)]]
-    except ImageRejected as error:
-        if error.reason is Reason.SEVERAL:
-            raise ImageRejected(Reason.SEVERAL, f"{error} Read it with --split.") from error
-        raise
-
-
-def read(scores: Scores, ways: Sequence[Sequence[int]], card: Card, target_error: float) -> list[Reading]:
+def read(scores: Scores, ways: Sequence[Sequence[Sequence[int]]], card: Card, target_error: float) -> list[Reading]:
     """Read pictures off the scores of their digits.
 
     Args:
-        scores: of all digits of all ways of all pictures, in this order.
-        ways: of every picture, how many digits each of its ways has; 0 parts one piece of ink from the next.
+        scores: of all digits of all ways of all pieces of all pictures, in this order.
+        ways: of every picture, how many digits each way of each of its pieces has.
         card: the model's.
         target_error: share of wrong labels among the sure ones that is still borne, 0 to 1; of digits, not of strings.
     """
@@ -102,14 +61,13 @@ def read(scores: Scores, ways: Sequence[Sequence[int]], card: Card, target_error
     unlikely = _unlikely(scores, card)
     end = 0
     readings = []
-    for lengths in ways:
+    for pieces in ways:
         places: list[int] = []
-        for parting, piece in groupby(lengths, key=lambda length: length == 0):
-            if not parting:
-                found: list[range] = [range(end, end := end + length) for length in piece]
-                likeliest: range = min(found, key=unlikely)
-                places += likeliest
-        readings.append(_reading(every, Places(places)))
+        for counts in pieces:
+            found = [range(end, end := end + count) for count in counts]
+            likeliest: range = min(found, key=unlikely)
+            places += likeliest
+        readings.append(_reading(every, tuple(places)))
     return readings
 
 
@@ -130,7 +88,7 @@ def _unlikely(scores: Scores, card: Card) -> Callable[[range], float]:
 _Scored = tuple[int, float, float, Verdict, bool]
 
 
-def _reading(every: Sequence[_Scored], places: Places) -> Reading:
+def _reading(every: Sequence[_Scored], places: tuple[int, ...]) -> Reading:
     if len(places) == 1:
         return Reading(*every[places[0]], places)
     parts = [every[place] for place in places]

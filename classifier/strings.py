@@ -25,6 +25,30 @@ LONG, TOO_LONG = 8, 128
 ADDED = 0.12
 
 
+def ways_to_read(picture: Image, *, split: bool) -> list[list[list[Image]]]:
+    """Prepare the digits of a picture, in every way in which they may lie.
+
+    Args:
+        picture: as for `classifier.preprocess.prepare`.
+        split: whether it may show several digits.
+
+    Returns:
+        As from `pieces`; without `split` one piece, with one way, of one digit.
+
+    Raises:
+        ImageRejected: `blank`, `low_contrast`, or `several`; with `split`, only where there are more than a string may
+            have.
+    """
+    if split:
+        return pieces(picture)
+    try:
+        return [[[prepare(picture)]]]
+    except ImageRejected as error:
+        if error.reason is Reason.SEVERAL:
+            raise ImageRejected(Reason.SEVERAL, f"{error} Read it with --split.") from error
+        raise
+
+
 def pieces(picture: Image) -> list[list[list[Image]]]:
     """Prepare the pieces of ink of a picture, each a digit, or several that touch.
 

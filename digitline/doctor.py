@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from classifier.artifact import read_card
 from classifier.keras_file import check_folder
 from core.database import Database
 from core.errors import DigitlineError, LineError
-from core.ledger import jobs, models
+from core.ledger import audit, jobs, models
 from core.queues import Inspector
 from core.settings import Settings
 from digitline import health
@@ -21,6 +22,12 @@ from scheduler.producer import Line
 
 #: Bytes of free disk under which the doctor frowns.
 _LITTLE_DISK = 1 << 30
+#: Times that a sweep should have come by before a batch counts as left alone.
+_LEFT_ALONE = 10
+#: Seconds after which a claimed folder should have become a job.
+_CLAIMED_LONG_AGO = 120.0
+#: Jobs named in one finding.
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,9 @@ def examine(settings: Settings) -> list[Finding]:
         "database": _database,
         "model": _model,
         "accounts": _accounts,
+        "batches": _batches,
+        "jobs": _jobs,
+        "claims": _claims,
         "redis": _redis,
         "workers": _workers,
     }
@@ -97,11 +107,69 @@ def _model(settings: Settings) -> str:
 
 def _accounts(settings: Settings) -> str:
     with _ledger(settings) as database:
-        unbalanced = jobs.ended_unbalanced(database)
+        unbalanced = [job.id for job in jobs.ended_unbalanced(database)]
+        miscounted = audit.miscounted(database)
     if unbalanced:
-        names = ", ".join(str(job.id) for job in unbalanced)
-        raise LineError(f"Jobs ended though their accounts do not balance: {names}.", mend="Run `digitline retry JOB`.")
-    return "every job that ended balances"
+        raise LineError(
+            f"Jobs ended though their accounts do not balance: {_listed(unbalanced)}.",
+            mend="Run `digitline retry JOB`.",
+        )
+    if miscounted:
+        raise LineError(
+            f"Jobs whose counts are not those of their rows: {_listed(miscounted)}.",
+            mend="Somebody wrote into the ledger by hand: bring back a backup, or submit these folders again.",
+        )
+    return "every job that ended balances, and every count is that of its rows"
+
+
+def _batches(settings: Settings) -> str:
+    patience = _LEFT_ALONE * (settings.resend_after + settings.sweep_interval)
+    with closing(Inspector(settings)) as inspector:
+        waiting = inspector.waiting() | inspector.held()
+    with _ledger(settings) as database:
+        alone = audit.left_alone(database, patience, waiting)
+    if alone:
+        what = ", ".join(f"{count} of job {job}" for job, count in alone.items())
+        raise LineError(
+            f"Batches that nobody looks after: {what}.",
+            mend="Start `digitline up`, or `digitline scheduler`: it sends again what is queued or was left by a worker.",
+        )
+    return "somebody looks after every batch"
+
+
+def _jobs(settings: Settings) -> str:
+    with _ledger(settings) as database:
+        paused, troubled = audit.paused(database), audit.troubled(database)
+    if paused:
+        raise LineError(
+            f"Jobs are paused: {_listed(paused)}.",
+            mend="`digitline status JOB` says why; `digitline resume JOB` lets it go on, `digitline cancel JOB` ends it.",
+        )
+    if troubled:
+        raise LineError(
+            "Jobs have trouble: " + " ".join(f"{job}: {trouble}" for job, trouble in troubled.items()),
+            mend="Mend what they say; they go on by themselves.",
+        )
+    return "no job waits for a person"
+
+
+def _claims(settings: Settings) -> str:
+    old = time.time() - _CLAIMED_LONG_AGO
+    claims = [path.name for path in settings.claimed_folder.iterdir() if path.lstat().st_ctime < old]
+    with _ledger(settings) as database:
+        orphans = sorted({*claims} - jobs.claims_with_a_job(database, claims))
+    if orphans:
+        raise LineError(
+            f"Folders in {settings.claimed_folder} have no job: {', '.join(orphans)}.",
+            mend="Start the scheduler, which makes jobs of them; or move them back into the inbox.",
+        )
+    return "every claimed folder has its job"
+
+
+def _listed(numbers: list[int]) -> str:
+    """Name some jobs; of very many the first."""
+    shown = ", ".join(map(str, numbers[:_SHOWN]))
+    return shown if len(numbers) <= _SHOWN else f"{shown} and {len(numbers) - _SHOWN} more"
 
 
 def _redis(settings: Settings) -> str:

@@ -10,7 +10,8 @@ from classifier import preprocess
 from classifier.artifact import Card
 from classifier.predict import Predictor, Scores
 from classifier.preprocess import Image
-from classifier.readings import Reading, read, ways_to_read
+from classifier.readings import Reading, read
+from classifier.strings import ways_to_read
 from core.errors import ImageRejected
 from core.settings import get_settings
 from core.vocabulary import Verdict
@@ -91,7 +92,7 @@ def _read(
     scores = predictor(prepared)
     (reading,) = read(scores, seen.ways, card, target_error)
     # Once more, each by itself, for a verdict of its own.
-    alone = read(scores, [[1]] * len(prepared), card, target_error)
+    alone = read(scores, [[[1]]] * len(prepared), card, target_error)
     digits = tuple(_digit(prepared, scores, alone[place], place) for place in reading.places)
     return Explanation(str(path), steps, digits, reading, None, _words(digits, card, target_error))
 

@@ -16,7 +16,7 @@ from classifier.artifact import shipped_model
 from classifier.images import ImageFolder, decode, read_image
 from classifier.predict import Predictor
 from classifier.readings import read as read_pictures
-from classifier.readings import ways_to_read
+from classifier.strings import ways_to_read
 from core.ledger.results import Result
 from core.quiet import without_native_chatter
 from core.settings import Settings, get_settings

@@ -144,7 +144,7 @@ class Journey:
             # Pictures that are split may hold thousands of digits, and the lease must last for all of them.
             pulse.beat(len(seen))
             part = read(predictor(digits), ways, predictor.card, self.settings.target_error)
-            single.append(digits[[reading.places.start for reading in part if not reading.digits]])
+            single.append(digits[[reading.places[0] for reading in part if not reading.digits]])
             readings += part
         return readings, np.concatenate(single)
 

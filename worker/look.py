@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 from classifier.images import decode
 from classifier.preprocess import Image
-from classifier.readings import ways_to_read
+from classifier.strings import ways_to_read
 from core.crash import crash_point
 
-#: The ways to read a picture, each of them digits from left to right, uint8, (28, 28), ink bright on 0.
-Ways: TypeAlias = Sequence[Sequence[Image]]
+#: Of every piece of a picture's ink the ways to read it, each of them digits, uint8, (28, 28), ink bright on 0.
+Ways: TypeAlias = Sequence[Sequence[Sequence[Image]]]
 
 #: From a file's bytes and its path to its ways; raises ImageRejected.
 Look: TypeAlias = Callable[[bytes, str], Ways]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from itertools import accumulate, pairwise
+from itertools import islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -133,8 +133,8 @@ def _ways(line: Connection) -> Ways:
     answer = json.loads(line.recv_bytes())
     if "reason" in answer:
         raise ImageRejected(Reason(answer["reason"]), answer["message"])
-    digits = np.frombuffer(line.recv_bytes(), np.uint8).reshape(-1, SIDE, SIDE)
-    return [list(digits[start:end]) for start, end in pairwise(accumulate(answer["ways"], initial=0))]
+    digits = iter(np.frombuffer(line.recv_bytes(), np.uint8).reshape(-1, SIDE, SIDE))
+    return [[list(islice(digits, count)) for count in piece] for piece in answer["ways"]]
 
 
 def _serve(line: Connection) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from classifier.preprocess import SIDE, Image
 from core.errors import ImageRejected
 from core.vocabulary import Reason
+from worker.look import Ways
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +31,8 @@ class Seen:
     positions: list[int] = field(default_factory=list)
     #: Of each of these images' file, hexadecimal.
     hashes: list[str] = field(default_factory=list)
-    #: Of each of these images, how many digits each of the ways to read it has: `[1]` but for a picture that is split.
-    ways: list[list[int]] = field(default_factory=list)
+    #: Of each of these images, how many digits each way of each of its pieces has: `[[1]]` but for one that is split.
+    ways: list[list[list[int]]] = field(default_factory=list)
     refusals: dict[int, ImageRejected] = field(default_factory=dict)
     _digits: list[Image] = field(default_factory=list)
 
@@ -39,27 +41,28 @@ class Seen:
         """All digits, in the order of `positions` and of `ways`: uint8, (n, 28, 28), ink bright on 0."""
         return _stacked(self._digits)
 
-    def parts(self, size: int) -> Iterator[tuple[Image, list[list[int]]]]:
+    def parts(self, size: int) -> Iterator[tuple[Image, list[list[list[int]]]]]:
         """The digits of some images after the other, and their ways; at most `size` digits, or those of one image."""
         start = end = first = 0
-        for place, ways in enumerate(self.ways):
-            if place > first and end + sum(ways) - start > size:
+        for place, pieces in enumerate(self.ways):
+            count = sum(chain.from_iterable(pieces))
+            if place > first and end + count - start > size:
                 yield _stacked(self._digits[start:end]), self.ways[first:place]
                 start, first = end, place
-            end += sum(ways)
+            end += count
         if self.ways:
             yield _stacked(self._digits[start:end]), self.ways[first:]
 
     def __len__(self) -> int:
         return len(self.positions) + len(self.refusals)
 
-    def add(self, position: int, data: bytes, ways: Sequence[Sequence[Image]]) -> None:
+    def add(self, position: int, data: bytes, ways: Ways) -> None:
         """Keep the digits of an image, and the hash of the bytes they were read from."""
-        for digits in ways:
+        for digits in chain.from_iterable(ways):
             self._digits += digits
         self.positions.append(position)
         self.hashes.append(hashlib.sha256(data).hexdigest())
-        self.ways.append([len(digits) for digits in ways])
+        self.ways.append([[len(digits) for digits in piece] for piece in ways])
 
     @contextmanager
     def looking_at(self, position: int, path: str) -> Iterator[None]:

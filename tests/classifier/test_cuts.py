@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
 
-from classifier.cuts import MAX_CANDIDATES
+from classifier.cuts import MAX_CUTS
 from classifier.paths import ENTRY, PATH_SIDE, find_paths
 from classifier.predict import Predictor
-from classifier.preprocess import Image, candidates, prepare, prepare_each
-from classifier.strings import pieces
+from classifier.preprocess import Image, prepare
+from classifier.strings import pieces, ways_to_read
 from core.errors import ImageRejected
 from core.vocabulary import Reason
 from training.dataset import Digits
@@ -33,10 +35,15 @@ def row(scan: Scan, *indices: int, gap: int) -> Image:
     return 230 - ink[:, : width + 40]
 
 
+def likeliest(picture: Image) -> list[Image]:
+    """The digits of a picture, of the way to part each piece that is offered first."""
+    return [digit for piece in pieces(picture) for digit in piece[0]]
+
+
 def test_the_digits_of_a_row_come_from_left_to_right(scan: Scan, digits: Digits, predictor: Predictor) -> None:
     right = []
     for first in range(0, 60, 3):
-        prepared = prepare_each(row(scan, first, first + 1, first + 2, gap=30))
+        prepared = likeliest(row(scan, first, first + 1, first + 2, gap=30))
         labels = predictor(np.stack(prepared)).labels.tolist()
         right.append(labels == digits.labels[first : first + 3].tolist())
     assert np.mean(right) >= 0.85
@@ -44,9 +51,9 @@ def test_the_digits_of_a_row_come_from_left_to_right(scan: Scan, digits: Digits,
 
 @pytest.mark.parametrize("index", range(5))
 def test_one_digit_alone_is_one(index: int, scan: Scan, digits: Digits) -> None:
-    (alone,) = prepare_each(scan(index))
+    (alone,) = likeliest(scan(index))
     assert np.array_equal(alone, prepare(scan(index)))
-    (in_form,) = prepare_each(digits.images[index])
+    (in_form,) = likeliest(digits.images[index])
     assert np.array_equal(in_form, digits.images[index])
 
 
@@ -66,6 +73,21 @@ def test_every_piece_of_ink_is_parted_by_itself(scan: Scan) -> None:
     assert all(
         (digit.shape, digit.dtype) == ((28, 28), np.uint8) for piece in pieces(both) for way in piece for digit in way
     )
+
+
+def test_a_picture_is_read_piece_by_piece_where_it_is_split_and_else_turned_away() -> None:
+    page = np.full((100, 260), 230, np.uint8)
+    for left in (40, 140):
+        cv2.circle(page, (left + 30, 50), 26, 30, 6)
+    assert [len(piece[0]) for piece in ways_to_read(page, split=True)] == [1, 1]
+    with pytest.raises(ImageRejected, match="Read it with --split") as caught:
+        ways_to_read(page, split=False)
+    assert caught.value.reason is Reason.SEVERAL
+
+
+def test_a_picture_that_is_not_split_has_one_way_of_one_digit(scan: Scan) -> None:
+    (((only,),),) = ways_to_read(scan(0), split=False)
+    assert np.array_equal(only, prepare(scan(0)))
 
 
 def test_rings_may_be_parted_where_they_touch_and_a_ring_costs_two_entries() -> None:
@@ -114,17 +136,17 @@ def test_a_small_picture_shows_one_digit(digits: Digits) -> None:
     assert np.array_equal(only, prepare(aside))
 
 
-def test_candidates_begin_with_what_prepare_each_chooses(scan: Scan) -> None:
-    page = row(scan, 0, 1, 2, 3, gap=-4)
-    ways = candidates(page)
-    assert 2 <= len(ways) <= MAX_CANDIDATES
-    assert all(np.array_equal(one, other) for one, other in zip(ways[0], prepare_each(page), strict=True))
-    assert all((digit.shape, digit.dtype) == ((28, 28), np.uint8) for way in ways for digit in way)
+def test_ink_that_hangs_together_is_offered_in_a_few_ways_for_each_number_of_digits(scan: Scan) -> None:
+    (piece,) = pieces(row(scan, 0, 1, gap=-4))
+    ways = Counter(len(way) for way in piece)
+    assert {1, 2} <= ways.keys()
+    assert max(ways.values()) <= MAX_CUTS
+    assert len({b"".join(digit.tobytes() for digit in way) for way in piece}) == len(piece)
 
 
 def test_a_page_without_digits_has_none_to_prepare() -> None:
     with pytest.raises(ImageRejected) as rejected:
-        prepare_each(np.full((100, 300), 230, np.uint8))
+        pieces(np.full((100, 300), 230, np.uint8))
     assert rejected.value.reason is Reason.BLANK
 
 
@@ -133,16 +155,15 @@ def test_a_long_row_of_digits_that_touch_has_few_ways_to_be_read(scan: Scan) -> 
     pairs = [row(scan, first, first + 1, gap=-4) for first in range(0, 16, 2)]
     tall = max(pair.shape[0] for pair in pairs)
     line = np.hstack([cv2.copyMakeBorder(pair, 0, tall - pair.shape[0], 0, 0, cv2.BORDER_REPLICATE) for pair in pairs])
-    ways = candidates(line)
-    assert 1 < len(ways) <= MAX_CANDIDATES
-    assert sum(len(way) for piece in pieces(line) for way in piece) < 16 * 20
+    found = pieces(line)
+    assert math.prod(len(piece) for piece in found) > 1000
+    assert sum(len(way) for piece in found for way in piece) < 16 * 20
 
 
 def test_a_row_of_more_strokes_than_a_string_may_have_is_turned_away() -> None:
     page = np.full((120, 1000), 230, np.uint8)
     for left in range(8, 990, 14):
         cv2.rectangle(page, (left, 40), (left + 3, 80), 30, cv2.FILLED)
-    for look in (prepare_each, pieces):
-        with pytest.raises(ImageRejected) as caught:
-            look(page)
-        assert caught.value.reason is Reason.SEVERAL
+    with pytest.raises(ImageRejected) as caught:
+        pieces(page)
+    assert caught.value.reason is Reason.SEVERAL

@@ -6,13 +6,12 @@ import dataclasses
 import itertools
 import math
 
-import cv2
 import numpy as np
 import pytest
 
 from classifier.artifact import Card, RiskPoint, read_card, shipped_model
 from classifier.predict import Scores
-from classifier.readings import read, ways_to_read
+from classifier.readings import read
 from core.vocabulary import Digit, Verdict
 
 TARGET = 0.01
@@ -46,27 +45,27 @@ def scores(
 
 
 def test_a_picture_of_one_digit_is_read_as_it_was_scored(card: Card) -> None:
-    sure, unsure = read(scores((7, 1.0), (4, 0.5), escalated=(1,)), [[1], [1]], card, TARGET)
+    sure, unsure = read(scores((7, 1.0), (4, 0.5), escalated=(1,)), [[[1]], [[1]]], card, TARGET)
     assert (sure.label, sure.confidence, sure.margin, sure.verdict) == (7, 1.0, 1.0, Verdict.DIGIT)
     assert (unsure.label, unsure.margin, unsure.verdict, unsure.escalated) == (4, 0.25, Verdict.UNCERTAIN, True)
     assert sure.digits == unsure.digits == ()
 
 
 def test_a_label_is_sure_only_above_the_confidence_that_the_target_asks_for(card: Card) -> None:
-    readings = read(scores((1, 0.75), (2, 0.5), (3, 0.875)), [[1]] * 3, card, TARGET)
+    readings = read(scores((1, 0.75), (2, 0.5), (3, 0.875)), [[[1]]] * 3, card, TARGET)
     assert [one.verdict for one in readings] == [Verdict.UNCERTAIN, Verdict.UNCERTAIN, Verdict.DIGIT]
 
 
 def test_what_is_unlike_all_digits_is_none_however_sure_the_label(card: Card) -> None:
-    (strange,) = read(scores((1, 1.0), energies=(0.5,)), [[1]], card, TARGET)
+    (strange,) = read(scores((1, 1.0), energies=(0.5,)), [[[1]]], card, TARGET)
     assert (strange.label, strange.verdict) == (1, Verdict.NOT_A_DIGIT)
-    (known,) = read(scores((1, 1.0), energies=(0.5,)), [[1]], dataclasses.replace(card, energy_limit=None), TARGET)
+    (known,) = read(scores((1, 1.0), energies=(0.5,)), [[[1]]], dataclasses.replace(card, energy_limit=None), TARGET)
     assert known.verdict is Verdict.DIGIT
 
 
 def test_the_confidence_of_a_string_is_the_product_and_its_margin_the_distance_to_the_next_string(card: Card) -> None:
     said = scores((1, 0.9), (9, 0.6), (4, 0.8))
-    (string,) = read(said, [[3]], card, TARGET)
+    (string,) = read(said, [[[3]]], card, TARGET)
     every = sorted(math.prod(chosen) for chosen in itertools.product(*said.probabilities.tolist()))
     assert string.label == "194"
     assert string.confidence == pytest.approx(every[-1], rel=1e-6)
@@ -88,47 +87,38 @@ def test_a_string_is_as_doubtful_as_its_most_doubtful_digit(
     card: Card, confidences: tuple[float, float], energies: tuple[float, float], verdict: Verdict
 ) -> None:
     first, second = confidences
-    (string,) = read(scores((1, first), (2, second), energies=energies), [[2]], card, TARGET)
+    (string,) = read(scores((1, first), (2, second), energies=energies), [[[2]]], card, TARGET)
     assert string.verdict is verdict
 
 
 def test_of_the_ways_to_read_a_picture_the_one_of_least_mean_energy_is_taken(card: Card) -> None:
     said = scores((4, 0.99), (1, 0.6), (2, 0.6), (1, 0.7), (7, 0.7), energies=(-2.0, -1.0, -4.0, -4.0, -4.0))
-    (string,) = read(said, [[1, 2, 2]], card, TARGET)
-    assert (string.label, string.places, string.places.start) == ("17", (3, 4), 3)
+    (string,) = read(said, [[[1, 2, 2]]], card, TARGET)
+    assert (string.label, string.places) == ("17", (3, 4))
 
 
 def test_more_digits_are_read_only_where_their_energy_is_a_good_deal_lower(card: Card) -> None:
     near = scores((4, 0.9), (1, 0.9), (2, 0.9), energies=(-2.0, -2.9, -2.9))
-    assert read(near, [[1, 2]], card, TARGET)[0].label == 4
+    assert read(near, [[[1, 2]]], card, TARGET)[0].label == 4
     clear = scores((4, 0.9), (1, 0.9), (2, 0.9), energies=(-2.0, -3.1, -3.1))
-    assert read(clear, [[1, 2]], card, TARGET)[0].label == "12"
+    assert read(clear, [[[1, 2]]], card, TARGET)[0].label == "12"
 
 
 def test_a_model_that_does_not_know_what_is_no_digit_chooses_by_confidence(card: Card) -> None:
     ignorant = dataclasses.replace(card, energy_limit=None)
     said = scores((4, 0.8), (1, 0.9), (1, 0.95), (7, 0.99), (2, 0.6))
-    string, digit = read(said, [[1, 2], [1, 1]], ignorant, TARGET)
+    string, digit = read(said, [[[1, 2]], [[1, 1]]], ignorant, TARGET)
     assert (string.label, string.places) == ("11", (1, 2))
     assert (digit.label, digit.places) == (7, (3,))
     sure = scores((4, 0.9995), (1, 1.0), (1, 1.0))
-    assert read(sure, [[1, 2]], ignorant, TARGET)[0].label == 4
+    assert read(sure, [[[1, 2]]], ignorant, TARGET)[0].label == 4
 
 
 def test_every_piece_of_ink_is_read_by_itself_and_all_are_one_string(card: Card) -> None:
     said = scores((8, 0.9), (3, 0.9), (5, 0.8), (6, 0.9), energies=(-1.0, -4.0, -4.0, -3.0))
-    (string,) = read(said, [[1, 2, 0, 1]], card, TARGET)
+    (string,) = read(said, [[[1, 2], [1]]], card, TARGET)
     assert (string.label, string.places) == ("356", (1, 2, 3))
     assert string.confidence == pytest.approx(0.9 * 0.8 * 0.9, rel=1e-6)
-
-
-def test_of_the_pieces_of_a_picture_the_ways_are_parted_by_one_without_digits() -> None:
-    page = np.full((100, 260), 230, np.uint8)
-    for left in (40, 140):
-        cv2.circle(page, (left + 30, 50), 26, 30, 6)
-    lengths = [len(way) for way in ways_to_read(page, split=True)]
-    assert lengths.count(0) == 1
-    assert lengths[0] == lengths[lengths.index(0) + 1] == 1
 
 
 def test_where_nothing_was_scored_nothing_is_read(card: Card) -> None:

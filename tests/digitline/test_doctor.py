@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from classifier.artifact import shipped_model
+from core import tables
+from core.database import Database
+from core.ledger import batches
 from core.settings import Settings, get_settings
 from digitline.setup import prepare_ledger
 from scheduler.inbox import prepare_folders
+from tests.core.examples import create_batch, create_job, outcome, score, take
 from tests.digitline.conftest import Digitline
 
 
@@ -26,7 +32,7 @@ def test_a_line_that_is_not_running_is_told_apart_from_a_ledger_that_is_in_order
     ended = digitline("doctor", "--json")
     assert ended.code == 1
     found = findings(ended.out)
-    assert {what for what, finding in found.items() if not finding["in_order"]} == {"redis", "workers"}
+    assert {what for what, finding in found.items() if not finding["in_order"]} == {"redis", "batches", "workers"}
     assert "digitline up" in str(found["redis"]["mend"])
 
 
@@ -74,3 +80,38 @@ def test_a_database_that_was_never_migrated_is_found_out(home: Settings, digitli
     found = findings(digitline("doctor", "--json").out)
     assert not found["database"]["in_order"]
     assert "digitline migrate" in str(found["database"]["mend"])
+
+
+def test_what_nobody_looks_after_is_named_with_its_mend(online_home: Settings, digitline: Digitline) -> None:
+    prepare_ledger(online_home)
+    prepare_folders(online_home)
+    with closing(Database(online_home.database)) as ledger:
+        left = create_batch(ledger)
+        take(ledger, left, lease_time=-1000.0)
+        paused = create_job(ledger, [1, 1], max_rejected=0.0)
+        lease = take(ledger, batches.of_job(ledger, paused.id)[0])
+        batches.finish(ledger, lease, outcome(lease, labels=[None]))
+    found = findings(digitline("doctor", "--json").out)
+    assert found["accounts"]["in_order"]
+    assert found["batches"]["finding"] == f"Batches that nobody looks after: 1 of job {left.job_id}."
+    assert "digitline scheduler" in str(found["batches"]["mend"])
+    assert found["jobs"]["finding"] == f"Jobs are paused: {paused.id}."
+    assert "digitline resume" in str(found["jobs"]["mend"])
+
+
+def test_a_claimed_folder_without_a_job_and_counts_without_rows_are_named(
+    online_home: Settings, digitline: Digitline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_ledger(online_home)
+    prepare_folders(online_home)
+    (online_home.claimed_folder / "20261122-161236-5b0c1e").mkdir()
+    with closing(Database(online_home.database)) as ledger:
+        job = create_job(ledger, [2])
+        score(ledger, job)
+        with ledger.begin() as connection:
+            connection.execute(delete(tables.predictions))
+    assert findings(digitline("doctor", "--json").out)["claims"]["in_order"]
+    monkeypatch.setattr("digitline.doctor._CLAIMED_LONG_AGO", -1.0)
+    found = findings(digitline("doctor", "--json").out)
+    assert "20261122-161236-5b0c1e" in str(found["claims"]["finding"])
+    assert found["accounts"]["finding"] == f"Jobs whose counts are not those of their rows: {job.id}."

@@ -100,7 +100,7 @@ def test_a_picture_that_nobody_thought_of_is_rejected_here_as_on_the_line(
     def prepare_badly(_: object) -> Never:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("classifier.readings.prepare", prepare_badly)
+    monkeypatch.setattr("classifier.strings.prepare", prepare_badly)
     (result,) = digitline.predict([min((scans / "7").glob("*.png"))], model=model_folder)
     assert (result.reason, result.verdict) == (Reason.UNREADABLE, None)
 

@@ -165,7 +165,7 @@ def test_a_picture_that_nobody_thought_of_costs_its_own_row_and_no_other(
     def prepare_badly(image: np.ndarray) -> np.ndarray:
         return prepare(image) if next(calls) != 3 else 1 // 0  # type: ignore[return-value]
 
-    monkeypatch.setattr("classifier.readings.prepare", prepare_badly)
+    monkeypatch.setattr("classifier.strings.prepare", prepare_badly)
     job = job_of(journey, digit_folder(tmp_path / "digits", 10))
     assert score_all(journey, job)[0].startswith("9 scored, 1 rejected")
     found = list(results.of_job(journey.database, job.id))

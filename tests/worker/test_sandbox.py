@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from classifier.images import read_image
 from core.crash import ALWAYS
 from core.errors import ImageRejected, SandboxError
 from core.vocabulary import Reason
-from tests.digits import digit_folder
+from tests.digits import digit_folder, string_picture
+from tests.environment import ROOT
 from worker import sandbox as sandboxes
 from worker.look import Eye
 from worker.sandbox import Sandbox
@@ -46,17 +49,30 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
+def test_a_sandbox_starts_without_the_libraries_of_networks() -> None:
+    program = (
+        "import sys, worker.sandbox, worker.seen;"
+        "print(*(name for name in ('keras', 'tensorflow', 'celery', 'sqlalchemy') if name in sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == ""
+
+
 def test_a_sandbox_sees_what_a_worker_sees(sandbox: Sandbox, digits: dict[str, bytes]) -> None:
     for path, data in digits.items():
         (here,), (there,) = EYE.look(data, path), sandbox.look(data, path)
         assert np.array_equal(here, there)
 
 
-def test_a_picture_that_is_split_keeps_its_ways(digits: dict[str, bytes]) -> None:
-    eye, (path, data) = Eye(1_000_000, split=True), next(iter(digits.items()))
+def test_a_picture_that_is_split_keeps_its_pieces_and_their_ways(tmp_path: Path) -> None:
+    string_picture(tmp_path / "string.png", [0, 1, 2, 3])
+    eye, path, data = Eye(1_000_000, split=True), "string.png", (tmp_path / "string.png").read_bytes()
     with Sandbox(eye, lambda: None) as sandbox:
         here, there = eye.look(data, path), sandbox.look(data, path)
-    assert [np.stack(way).tolist() for way in here] == [np.stack(way).tolist() for way in there]
+    assert len(here) > 1
+    assert [[np.stack(way).tolist() for way in piece] for piece in here] == [
+        [np.stack(way).tolist() for way in piece] for piece in there
+    ]
 
 
 def test_a_picture_at_fault_is_refused_for_the_same_reason(sandbox: Sandbox, digits: dict[str, bytes]) -> None:
