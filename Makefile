@@ -43,6 +43,10 @@ bench-pictures: $(RUNTIME) ## Read pictures as people send them, made from MNIST
 test: $(DEVELOPMENT) ## Run the tests; ARGS="tests/core -k lease" chooses
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: chaos
+chaos: $(DEVELOPMENT) ## Kill, freeze and cut the whole line while folders arrive; ARGS="--minutes 3 --seed 1"
+	$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(FUZZING) ## Fuzz what reads images, guided by coverage (Linux on x86-64); ARGS="--seconds 60"
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)
