@@ -122,6 +122,8 @@ class Card:
     escalate_below: _Share = 0.0
     #: Energy above which an image is no digit (`Scores.energies`); None: the model cannot tell.
     energy_limit: float | None = None
+    #: Energy above which an image is uncertain at best; None: no energy makes it so.
+    energy_doubt: float | None = None
     #: What the places of the output stand for; everything that reads scores takes it for granted.
     classes: tuple[str, ...] = _CLASSES
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from classifier.artifact import Card
 from classifier.predict import Scores
 from core.vocabulary import Verdict
@@ -16,12 +18,14 @@ def judge(scores: Scores, card: Card, target_error: float) -> list[Verdict]:
         target_error: share of wrong labels among the sure ones that is still borne, 0 to 1.
 
     Returns:
-        `not_a_digit` where the energy is above the card's limit, `uncertain` where the confidence does not promise the
-        target error, else `digit`.
+        `not_a_digit` where the energy is above the card's limit, `uncertain` where it is above what leaves no doubt, or
+        the confidence does not promise the target error; else `digit`.
     """
-    confident_above = card.confident_above(target_error)
-    foreign = [False] * len(scores) if card.energy_limit is None else (scores.energies > card.energy_limit).tolist()
+    limit = np.inf if card.energy_limit is None else card.energy_limit
+    doubt = np.inf if card.energy_doubt is None else card.energy_doubt
+    sure = (scores.confidences > card.confident_above(target_error)) & (scores.energies <= doubt)
+    known = scores.energies <= limit
     return [
-        Verdict.NOT_A_DIGIT if strange else Verdict.DIGIT if confidence > confident_above else Verdict.UNCERTAIN
-        for strange, confidence in zip(foreign, scores.confidences.tolist(), strict=True)
+        Verdict.NOT_A_DIGIT if not is_known else Verdict.DIGIT if is_sure else Verdict.UNCERTAIN
+        for is_known, is_sure in zip(known.tolist(), sure.tolist(), strict=True)
     ]

@@ -128,6 +128,11 @@ def _sentence(digit: ExplainedDigit, card: Card, target_error: float) -> str:
             "is not like any digit that the model learned from: "
             f"energy {digit.energy:.2f}, above {card.energy_limit:.2f}. {first} comes nearest."
         )
+    if card.energy_doubt is not None and digit.energy > card.energy_doubt:
+        return (
+            f"may be a {first} ({likely:.4f}), but is less like a digit than those that the model is sure of: "
+            f"energy {digit.energy:.2f}, above {card.energy_doubt:.2f}."
+        )
     if digit.verdict is Verdict.DIGIT:
         return f"is a {first} ({likely:.4f}); {second} comes next ({next_likely:.4f})."
     torn = f"is torn between {first} and {second} ({likely:.4f} and {next_likely:.4f})"

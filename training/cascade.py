@@ -36,6 +36,7 @@ class Parts:
     escalate_below: float
     risk: tuple[RiskPoint, ...]
     energy_limit: float | None
+    energy_doubt: float | None
     scorer: Cascade
 
 
@@ -46,6 +47,7 @@ def assemble(
     escalate: float,
     shifts: Sequence[Shift] = UNMOVED,
     keep: float | None = None,
+    sure: float | None = None,
 ) -> Parts:
     """Calibrate networks (Guo et al. 2017) and choose the threshold of the cascade.
 
@@ -55,6 +57,7 @@ def assemble(
         escalate: largest share of them that may be passed on to the careful networks, 0 to 1.
         shifts: how an image is moved each time that the careful networks look at it.
         keep: share of the validation digits that are to pass for digits, 0 to 1; None: the networks cannot tell.
+        sure: share of them that may be sure, however sure the networks are of the label, 0 to 1; None: all.
     """
     fast, *careful = networks
     said = logits(fast, validation)
@@ -78,8 +81,10 @@ def assemble(
     )
     scores = scorer(validation.images)
     risk = risk_points(scores.confidences, scores.labels == validation.labels)
-    energy_limit = None if keep is None else float(np.quantile(scores.energies, keep))
-    return Parts(temperature, careful_temperature, escalate_below, risk, energy_limit, scorer)
+    energy_limit, energy_doubt = (
+        None if share is None else float(np.quantile(scores.energies, share)) for share in (keep, sure)
+    )
+    return Parts(temperature, careful_temperature, escalate_below, risk, energy_limit, energy_doubt, scorer)
 
 
 def threshold(confidences: NDArray[np.float32], share: float) -> float:

@@ -108,6 +108,8 @@ class ModelRecipe:
     shifts: Annotated[tuple[tuple[Pixels, Pixels], ...], Field(min_length=1)] = CROSS
     #: Share of the validation digits that are to pass for digits, where the fast network had outliers to learn from.
     keep: Share = 0.998
+    #: Share of them that may be sure: of the rest, which are least like digits, every label is uncertain.
+    sure: Share = 0.99
 
     def __post_init__(self) -> None:
         if any(one in self.careful[:place] for place, one in enumerate(self.careful)):

@@ -99,6 +99,7 @@ def train_on(
         escalate=recipe.escalate,
         shifts=recipe.shifts,
         keep=recipe.keep if recipe.fast.outliers else None,
+        sure=recipe.sure if recipe.fast.outliers else None,
     )
     validation = evaluate(cascade.scorer, parts.validation.images, parts.validation.labels)
     # The test digits are looked at once, here, when nothing is left to choose.
@@ -188,6 +189,7 @@ def _card(
         careful_temperature=cascade.careful_temperature,
         shifts=recipe.shifts,
         energy_limit=cascade.energy_limit,
+        energy_doubt=cascade.energy_doubt,
         escalate_below=cascade.escalate_below,
         risk=cascade.risk,
         command=command,

@@ -19,9 +19,9 @@ TARGET = 0.01
 
 @pytest.fixture(scope="module")
 def card() -> Card:
-    """A card by which a digit is sure above 0.75, and none above an energy of 0."""
+    """A card by which a digit is sure above 0.75, uncertain above an energy of -0.5, and none above 0."""
     risk = (RiskPoint(above=0.75, coverage=0.9, error_bound=TARGET),)
-    return dataclasses.replace(read_card(shipped_model()), risk=risk, energy_limit=0.0)
+    return dataclasses.replace(read_card(shipped_model()), risk=risk, energy_limit=0.0, energy_doubt=-0.5)
 
 
 def scores(
@@ -59,8 +59,14 @@ def test_a_label_is_sure_only_above_the_confidence_that_the_target_asks_for(card
 def test_what_is_unlike_all_digits_is_none_however_sure_the_label(card: Card) -> None:
     (strange,) = read(scores((1, 1.0), energies=(0.5,)), [[[1]]], card, TARGET)
     assert (strange.label, strange.verdict) == (1, Verdict.NOT_A_DIGIT)
-    (known,) = read(scores((1, 1.0), energies=(0.5,)), [[[1]]], dataclasses.replace(card, energy_limit=None), TARGET)
+    ignorant = dataclasses.replace(card, energy_limit=None, energy_doubt=None)
+    (known,) = read(scores((1, 1.0), energies=(0.5,)), [[[1]]], ignorant, TARGET)
     assert known.verdict is Verdict.DIGIT
+
+
+def test_what_is_little_like_a_digit_is_uncertain_however_sure_the_label(card: Card) -> None:
+    readings = read(scores((1, 1.0), (1, 1.0), (1, 1.0), energies=(-0.5, -0.25, 0.25)), [[[1]]] * 3, card, TARGET)
+    assert [one.verdict for one in readings] == [Verdict.DIGIT, Verdict.UNCERTAIN, Verdict.NOT_A_DIGIT]
 
 
 def test_the_confidence_of_a_string_is_the_product_and_its_margin_the_distance_to_the_next_string(card: Card) -> None:

@@ -65,6 +65,15 @@ def test_what_is_like_no_digit_is_said_to_be_by_its_energy(digit: Path, model_fo
     assert f"{strange.digits[0].energy:.2f}, above -1000.00" in strange.words
 
 
+def test_what_is_little_like_a_digit_is_said_to_be_by_its_energy(
+    digit: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    odd = explained(digit, model_folder, tmp_path / "odd", energy_doubt=-1000.0)
+    assert odd.verdict is Verdict.UNCERTAIN
+    assert "is less like a digit than those that the model is sure of: energy " in odd.words
+    assert "above -1000.00" in odd.words
+
+
 def test_of_a_string_the_doubtful_digits_are_named(model_folder: Path, tmp_path: Path) -> None:
     string_picture(tmp_path / "string.png", [0, 1, 2])
     string = explained(tmp_path / "string.png", model_folder, tmp_path / "doubtful", split=True, risk=())

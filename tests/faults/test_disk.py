@@ -141,6 +141,7 @@ def test_a_batch_that_a_worker_has_no_room_to_claim_is_scored_once_there_is_some
     with no_room(worker):
         job = submit(line, digits, name="claimed later", triggered_by=Trigger.SCRIPT)
         wait_until(lambda: not line.inspector.waiting() | line.inspector.held(), "the worker gives both up", PATIENCE)
+        worker.says("disk I/O error")
         assert [row["state"] for row in rows(line.database, tables.batches) if row["job_id"] == job.id] == [
             "queued"
         ] * 2

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.timeout(400)
 
 #: More batches than are scored before the migrators have started.
-MANY = 400
+MANY = 200
 
 LATER = """
 import sqlalchemy as sa
@@ -92,9 +93,13 @@ def test_beside_a_later_ledger_nothing_starts_and_nothing_is_submitted(
     assert migrator(scene.settings, later, "upgrade", "head").wait(PATIENCE) == 0
     with pytest.raises(RevisionMismatch, match="revision later, which this Digitline does not know"):
         send(scene, digits)
-    for verb in ("worker", "scheduler", "migrate"):
-        with running(scene.settings, verb, log=tmp_path / f"{verb}.log") as process:
-            wait_until(lambda process=process: process.exit_code is not None, f"{verb} leaves", PATIENCE)
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(running(scene.settings, verb, log=tmp_path / f"{verb}.log"))
+            for verb in ("worker", "scheduler", "migrate")
+        ]
+        for process in started:
+            wait_until(lambda process=process: process.exit_code is not None, f"{process.log.name} ends", PATIENCE)
             assert process.exit_code == 1
             assert "is at revision later, which this Digitline does not know" in process.output
             assert "Traceback" not in process.output

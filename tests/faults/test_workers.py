@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -91,6 +91,32 @@ def deliver_again(scene: Scene) -> None:
     app.close()
 
 
+def connections(process_id: int, port: int) -> set[str]:
+    """The sockets of a process that lead to a port of loopback, as /proc names them."""
+    with Path("/proc/net/tcp").open() as table:
+        there = {f"socket:[{line.split()[9]}]" for line in table if line.split()[2].endswith(f":{port:04X}")}
+    opened = set()
+    for descriptor in Path(f"/proc/{process_id}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            opened.add(str(descriptor.readlink()))
+    return there & opened
+
+
+def test_the_parent_of_a_pool_loads_and_opens_nothing_that_does_not_survive_a_fork(
+    scene: Scene, digits: Path, quiet: Expected
+) -> None:
+    check_job(scene.database, finished(scene, send(scene, digits)).id, quiet)
+    for name in WORKERS:
+        parent = scene.process(name).pid
+        (child,) = set(members_of_session(parent)) - {parent}
+        loaded = {process_id: Path(f"/proc/{process_id}/maps").read_text() for process_id in (parent, child)}
+        for library in ("tensorflow", "cv2"):
+            assert [library in loaded[process_id] for process_id in (parent, child)] == [False, True]
+        assert connections(parent, scene.redis_proxy.port)
+        assert not connections(parent, scene.postgres_proxy.port)
+        assert connections(child, scene.postgres_proxy.port)
+
+
 def test_the_second_copy_of_a_batch_that_outlasts_the_visibility_timeout_is_left_alone(
     scene: Scene, digits: Path, quiet: Expected
 ) -> None:
@@ -144,9 +170,8 @@ def test_a_worker_that_is_frozen_past_its_lease_writes_no_row_and_says_so(scene:
     check_job(scene.database, job.id, expected)
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_worker_that_is_told_to_stop_gives_back_what_it_cannot_finish(
-    scene: Scene, digits: Path, quiet: Expected, times: int
+def test_a_worker_that_is_told_twice_to_stop_gives_back_what_it_cannot_finish(
+    scene: Scene, digits: Path, quiet: Expected
 ) -> None:
     with nobody_writes_predictions(scene):
         job = send(scene, digits)
@@ -154,10 +179,9 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_it_cannot_finish(
         name, _ = holder(scene, job)
         worker = scene.process(name)
         worker.send(signal.SIGTERM)
-        if times > 1:
-            worker.says("terminating in")
-            worker.send(signal.SIGTERM)
-            worker.says("Waiting gracefully for cold shutdown")
+        worker.says("terminating in")
+        worker.send(signal.SIGTERM)
+        worker.says("Waiting gracefully for cold shutdown")
         wait_until(lambda: "told to stop" in str(row_of(scene, job)["error"]), "the batch is given back", PATIENCE)
         wait_until(lambda: worker.exit_code is not None, "the worker ends", PATIENCE)
     check_job(scene.database, finished(scene, job).id, quiet)
@@ -167,7 +191,7 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_it_cannot_finish(
 def told_to_stop(scene: Scene, job: Job) -> None:
     """Have the worker that has the batch stop, and wait until it is gone."""
     worker = scene.process(holder(scene, job)[0])
-    worker.send(signal.SIGQUIT)
+    worker.send(signal.SIGTERM)
     wait_until(lambda: worker.exit_code is not None, "the worker ends", PATIENCE)
 
 
@@ -176,7 +200,7 @@ def cut_off(scene: Scene, _job: Job) -> None:
     assert scene.postgres_proxy.reset() > 0
 
 
-@pytest.mark.parametrize("fault", [told_to_stop, cut_off])
+@pytest.mark.parametrize("fault", [cut_off, told_to_stop])
 def test_a_batch_whose_worker_never_learns_how_its_commit_ended_is_recorded_once(
     scene: Scene, digits: Path, quiet: Expected, fault: Callable[[Scene, Job], None]
 ) -> None:

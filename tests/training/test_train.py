@@ -101,15 +101,19 @@ def test_each_network_learns_from_as_much_drawn_as_it_asks_for_and_the_fast_one_
     dataset: Dataset, tmp_path: Path
 ) -> None:
     fast = dataclasses.replace(SHORT, drawn=10, outliers=40)
-    recipe = ModelRecipe(fast, careful=(dataclasses.replace(SHORT, drawn=20, seed=4),), escalate=0.1, keep=0.9)
+    recipe = ModelRecipe(
+        fast, careful=(dataclasses.replace(SHORT, drawn=20, seed=4),), escalate=0.1, keep=0.9, sure=0.8
+    )
     card = train_on(dataset, tmp_path / "doubting", recipe=recipe)
     assert [(network.recipe["drawn"], network.recipe["outliers"]) for network in card.networks] == [(10, 40), (20, 0)]
     assert card.energy_limit is not None
     energies = Predictor(tmp_path / "doubting", batch_size=128)(dataset.test.images).energies
+    assert card.energy_doubt is not None
     assert (energies <= card.energy_limit).mean() == pytest.approx(0.9, abs=0.05)
+    assert (energies <= card.energy_doubt).mean() == pytest.approx(0.8, abs=0.05)
 
     plain = train_on(dataset, tmp_path / "sure", recipe=ModelRecipe(SHORT))
-    assert plain.energy_limit is None
+    assert (plain.energy_limit, plain.energy_doubt) == (None, None)
 
 
 def test_the_same_seed_trains_the_same_network(few: Split) -> None:
