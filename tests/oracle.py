@@ -59,6 +59,11 @@ def findings(database: Database, job_id: int, expected: Expected) -> Findings:
     )
 
 
+def labels_of(database: Database, job_id: int) -> Expected:
+    """By path, what came out of a job; of a quiet run, what is expected of others."""
+    return {result.path: result.label for result in results.of_job(database, job_id)}
+
+
 def check_job(database: Database, job_id: int, expected: Expected) -> None:
     """Assert that a job lost nothing, invented nothing, counted nothing twice and read everything as a quiet run did."""
     assert findings(database, job_id, expected) == ALL_WELL

@@ -14,6 +14,7 @@ from scheduler.producer import Line
 from tests.acceptance.conftest import PATIENCE, Stage, ended
 from tests.digits import digit_folder, files_below
 from tests.oracle import attempts, check_job
+from tests.points import SCHEDULER_POINTS, WORKER_POINTS
 from tests.waiting import wait_until
 
 DIGITS = 50  # 3 batches, the last one with an odd tail
@@ -35,17 +36,7 @@ def quiet(stage: Stage, digits: Path) -> dict[str, int | None]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "point",
-    [
-        "worker.popped",
-        "worker.claimed",
-        "worker.decoded",
-        "worker.scored",
-        "worker.before_commit",
-        "worker.committed",
-    ],
-)
+@pytest.mark.parametrize("point", WORKER_POINTS)
 def test_a_batch_whose_worker_is_killed_is_done_by_its_successor(
     stage: Stage, digits: Path, quiet: dict[str, int | None], point: str
 ) -> None:
@@ -101,17 +92,7 @@ def test_images_that_kill_their_workers_cost_a_row_each_and_are_named(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "point",
-    [
-        "inbox.claimed",
-        "producer.planned",
-        "producer.committed",
-        "producer.sending",
-        "filing.described",
-        "filing.moved",
-    ],
-)
+@pytest.mark.parametrize("point", SCHEDULER_POINTS)
 def test_a_drop_whose_scheduler_is_killed_becomes_one_job(
     stage: Stage, digits: Path, quiet: dict[str, int | None], point: str
 ) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core.ledger import jobs, results
-from core.vocabulary import Job, JobState, Trigger
-from scheduler.producer import submit
+from core.ledger import jobs
+from core.vocabulary import Job, JobState
 from tests.chaos.scene import WORKERS, Scene
 from tests.digits import digit_folder
-from tests.oracle import check_job
+from tests.oracle import Expected, check_job, labels_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600)
@@ -38,20 +37,11 @@ def digits(scene: Scene) -> Path:
 
 
 @pytest.fixture(scope="module")
-def quiet(scene: Scene, digits: Path) -> dict[str, int | str | None]:
+def quiet(scene: Scene, digits: Path) -> Expected:
     """By path, the label that a run without a fault gives."""
-    job = send(scene, digits)
+    job = scene.send(digits)
     wait(scene, job)
-    return {result.path: result.label for result in results.of_job(scene.database, job.id)}
-
-
-def send(scene: Scene, folder: Path) -> Job:
-    """Make a job as a script does."""
-    line = scene.line()
-    try:
-        return submit(line, folder, triggered_by=Trigger.SCRIPT)
-    finally:
-        line.close()
+    return labels_of(scene.database, job.id)
 
 
 def wait(scene: Scene, job: Job) -> None:
@@ -92,32 +82,32 @@ def kill_postgres(scene: Scene) -> None:
 
 @pytest.mark.parametrize("fault", [black_hole, black_hole_that_ends_in_a_cut, cut_postgres, kill_postgres])
 def test_the_line_scores_again_soon_after(
-    scene: Scene, digits: Path, quiet: dict[str, int | str | None], fault: Callable[[Scene], None]
+    scene: Scene, digits: Path, quiet: Expected, fault: Callable[[Scene], None]
 ) -> None:
-    before = send(scene, digits)
+    before = scene.send(digits)
     fault(scene)
-    after = send(scene, digits)
+    after = scene.send(digits)
     for job in (before, after):
         wait(scene, job)
         check_job(scene.database, job.id, quiet)
 
 
 def test_a_worker_whose_connections_are_cut_again_and_again_hears_of_every_job(
-    scene: Scene, digits: Path, quiet: dict[str, int | str | None]
+    scene: Scene, digits: Path, quiet: Expected
 ) -> None:
     for _ in range(8):
-        job = send(scene, digits)
+        job = scene.send(digits)
         wait(scene, job)
         cut_redis(scene)
-    job = send(scene, digits)
+    job = scene.send(digits)
     wait(scene, job)
     check_job(scene.database, job.id, quiet)
 
 
-def test_redis_may_be_killed_twenty_times(scene: Scene, digits: Path, quiet: dict[str, int | str | None]) -> None:
+def test_redis_may_be_killed_twenty_times(scene: Scene, digits: Path, quiet: Expected) -> None:
     found = []
     for _ in range(RESTARTS):
-        found.append(send(scene, digits))
+        found.append(scene.send(digits))
         scene.redis.kill()
         scene.redis.start()
     for job in found:

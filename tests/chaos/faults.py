@@ -12,24 +12,11 @@ from collections.abc import Callable
 import redis
 
 from tests.chaos.scene import SCHEDULER, WORKERS, Scene
+from tests.points import SCHEDULER_POINTS, WORKER_POINTS
 from tests.processes import members_of_session
 
 #: Seconds that something hangs: shorter and longer than the lease.
 _HANGS = (1.0, 9.0)
-_POINTS = (
-    "worker.popped",
-    "worker.claimed",
-    "worker.decoded",
-    "worker.scored",
-    "worker.before_commit",
-    "worker.committed",
-    "inbox.claimed",
-    "producer.planned",
-    "producer.committed",
-    "producer.sending",
-    "filing.described",
-    "filing.moved",
-)
 
 
 def kill_worker(scene: Scene, rng: random.Random) -> None:
@@ -65,7 +52,7 @@ def terminate(scene: Scene, rng: random.Random) -> None:
 def arm_a_crash_point(scene: Scene, rng: random.Random) -> None:
     """Let the next process that gets to a point die there."""
     assert scene.settings.crash_points is not None
-    (scene.settings.crash_points / rng.choice(_POINTS)).touch()
+    (scene.settings.crash_points / rng.choice(WORKER_POINTS + SCHEDULER_POINTS)).touch()
 
 
 def flush_redis(scene: Scene, _rng: random.Random) -> None:

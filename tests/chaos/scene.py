@@ -11,8 +11,9 @@ from typing import Self
 
 from core.database import Database
 from core.settings import Settings
+from core.vocabulary import Job, Trigger
 from digitline.setup import prepare_ledger
-from scheduler.producer import Line
+from scheduler.producer import Line, submit
 from tests.processes import LineProcess
 from tests.proxy import Proxy
 from tests.servers import PostgresServer, RedisServer
@@ -78,6 +79,14 @@ class Scene:
     def line(self) -> Line:
         """The line as a script sees it: through the proxies."""
         return Line.open(self.settings)
+
+    def send(self, folder: Path) -> Job:
+        """Make a job as a script does."""
+        line = self.line()
+        try:
+            return submit(line, folder, triggered_by=Trigger.SCRIPT)
+        finally:
+            line.close()
 
     def process(self, name: str) -> LineProcess:
         """The living process of a name."""

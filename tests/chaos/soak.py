@@ -16,14 +16,13 @@ from sqlalchemy import func, select
 
 from core import tables
 from core.errors import LedgerUnreachable
-from core.ledger import jobs, results
-from core.vocabulary import Job, Trigger
-from scheduler.producer import submit
+from core.ledger import jobs
+from core.vocabulary import Job
 from tests.chaos.faults import FAULTS
 from tests.chaos.scene import Scene
 from tests.chaos.work import Arrival, Sender
 from tests.digits import digit_folder
-from tests.oracle import Findings, findings
+from tests.oracle import Findings, findings, labels_of
 from tests.waiting import wait_until
 
 _POOL = 300
@@ -92,11 +91,9 @@ def soak(seconds: float, seed: int, tell: Callable[[str], None], keep: Path | No
 
 def _quiet(scene: Scene, pool: Path) -> dict[str, int | str | None]:
     """By path, what the line reads where nothing disturbs it."""
-    line = scene.line()
-    job = submit(line, pool, triggered_by=Trigger.SCRIPT)
-    line.close()
+    job = scene.send(pool)
     wait_until(lambda: jobs.get(scene.database, job.id).state.ended, "the quiet run ends", 120)
-    labels = {result.path: result.label for result in results.of_job(scene.database, job.id)}
+    labels = dict(labels_of(scene.database, job.id))
     assert len(labels) == _POOL, "a quiet run must not lose anything either"
     return labels
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from core.ledger import jobs, results
-from core.vocabulary import Job, JobState, Trigger
-from scheduler.producer import submit
+from core.ledger import jobs
+from core.vocabulary import Job, JobState
 from tests.chaos.scene import WORKERS, Scene
 from tests.digits import digit_folder
-from tests.oracle import Expected
+from tests.oracle import Expected, labels_of
 from tests.processes import members_of_session
 from tests.waiting import wait_until
 
@@ -43,16 +42,7 @@ def digits(scene: Scene) -> Path:
 @pytest.fixture(scope="package")
 def quiet(scene: Scene, digits: Path) -> Expected:
     """By path, the label that a run without a fault gives."""
-    return labels_of(scene, finished(scene, send(scene, digits)))
-
-
-def send(scene: Scene, folder: Path) -> Job:
-    """Make a job as a script does."""
-    line = scene.line()
-    try:
-        return submit(line, folder, triggered_by=Trigger.SCRIPT)
-    finally:
-        line.close()
+    return labels_of(scene.database, finished(scene, scene.send(digits)).id)
 
 
 def finished(scene: Scene, job: Job) -> Job:
@@ -63,11 +53,6 @@ def finished(scene: Scene, job: Job) -> Job:
         return found if found.state is JobState.DONE else None
 
     return wait_until(done, f"job {job.id} is done", PATIENCE)
-
-
-def labels_of(scene: Scene, job: Job) -> Expected:
-    """By path, what came out."""
-    return {result.path: result.label for result in results.of_job(scene.database, job.id)}
 
 
 def signal_all(family: list[int], number: signal.Signals) -> None:

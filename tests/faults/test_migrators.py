@@ -17,8 +17,8 @@ from core.settings import Settings
 from tests.chaos.scene import WORKERS, Scene
 from tests.digits import digit_folder
 from tests.environment import variables
-from tests.faults.conftest import PATIENCE, finished, labels_of, send
-from tests.oracle import check_job
+from tests.faults.conftest import PATIENCE, finished
+from tests.oracle import check_job, labels_of
 from tests.processes import running
 from tests.waiting import wait_until
 
@@ -76,9 +76,9 @@ def migrator(settings: Settings, migrations: Path, *arguments: str) -> subproces
 
 def test_of_two_migrators_beside_live_workers_one_upgrades_and_the_workers_go_on(scene: Scene, later: Path) -> None:
     many = digit_folder(scene.folder / "many", MANY)
-    expected = labels_of(scene, finished(scene, send(scene, many)))
+    expected = labels_of(scene.database, finished(scene, scene.send(many)).id)
     workers = [scene.process(name).pid for name in WORKERS]
-    job = send(scene, many)
+    job = scene.send(many)
     migrators = [migrator(scene.settings, later, "upgrade", "head") for _ in range(2)]
     assert [one.wait(PATIENCE) for one in migrators] == [0, 0]
     check_job(scene.database, finished(scene, job).id, expected)
@@ -92,7 +92,7 @@ def test_beside_a_later_ledger_nothing_starts_and_nothing_is_submitted(
 ) -> None:
     assert migrator(scene.settings, later, "upgrade", "head").wait(PATIENCE) == 0
     with pytest.raises(RevisionMismatch, match="revision later, which this Digitline does not know"):
-        send(scene, digits)
+        scene.send(digits)
     with ExitStack() as stack:
         started = [
             stack.enter_context(running(scene.settings, verb, log=tmp_path / f"{verb}.log"))

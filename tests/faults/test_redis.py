@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.scene import SCHEDULER, WORKERS, Scene
-from tests.faults.conftest import finished, send, workers_frozen
+from tests.faults.conftest import finished, workers_frozen
 from tests.oracle import Expected, check_job
 
 pytestmark = pytest.mark.timeout(400)
@@ -23,7 +23,7 @@ def test_while_redis_is_full_a_job_waits_in_the_ledger_and_goes_on_once_there_is
     with scene.redis.client() as client:
         client.config_set("maxmemory", "1")
         try:
-            job = send(scene, digits)
+            job = scene.send(digits)
             assert f"job {job.id} is in the ledger, its messages follow later" in caplog.text
             assert "maxmemory" in caplog.text
             scheduler.says("What is queued is sent as soon as it is back", told + 1)
@@ -50,7 +50,7 @@ def test_what_redis_lost_with_its_append_only_file_is_sent_again(
 ) -> None:
     line = scene.line()
     with workers_frozen(scene):
-        sent = [send(scene, digits) for _ in range(len(WORKERS) + 2)]  # each worker holds out its hand for one
+        sent = [scene.send(digits) for _ in range(len(WORKERS) + 2)]  # each worker holds out its hand for one
         before = len(line.inspector.waiting())
         scene.redis.kill()
         damage(scene.redis.folder / "appendonlydir")

@@ -17,8 +17,8 @@ from tests.chaos.scene import WORKERS, Scene
 from tests.core.examples import batch_row
 from tests.core.racing import wait_for_blocked
 from tests.digits import digit_folder
-from tests.faults.conftest import DIGITS, PATIENCE, finished, labels_of, send, signal_all
-from tests.oracle import Expected, attempts, check_job
+from tests.faults.conftest import DIGITS, PATIENCE, finished, signal_all
+from tests.oracle import Expected, attempts, check_job, labels_of
 from tests.processes import members_of_session
 from tests.waiting import wait_until
 
@@ -105,7 +105,7 @@ def connections(process_id: int, port: int) -> set[str]:
 def test_the_parent_of_a_pool_loads_and_opens_nothing_that_does_not_survive_a_fork(
     scene: Scene, digits: Path, quiet: Expected
 ) -> None:
-    check_job(scene.database, finished(scene, send(scene, digits)).id, quiet)
+    check_job(scene.database, finished(scene, scene.send(digits)).id, quiet)
     for name in WORKERS:
         parent = scene.process(name).pid
         (child,) = set(members_of_session(parent)) - {parent}
@@ -122,7 +122,7 @@ def test_the_second_copy_of_a_batch_that_outlasts_the_visibility_timeout_is_left
 ) -> None:
     before = said(scene, "left alone: the batch is leased")
     with nobody_writes_predictions(scene):
-        job = send(scene, digits)
+        job = scene.send(digits)
         wait_for_blocked(scene.database, 1)
         deliver_again(scene)
         wait_until(lambda: said(scene, "left alone: the batch is leased") > before, "the copy is left alone", PATIENCE)
@@ -143,7 +143,7 @@ def large(scene: Scene) -> Path:
 def frozen_over(scene: Scene, folder: Path) -> tuple[Job, str, list[int]]:
     """A job whose worker is frozen after its claim and before its first row; the worker's name and processes."""
     for _ in range(20):
-        job = send(scene, folder)
+        job = scene.send(folder)
         wait_until(lambda job=job: row_of(scene, job)["state"] != "queued", "it is claimed", PATIENCE, 0.005)
         name, family = holder(scene, job)
         signal_all(family, signal.SIGSTOP)
@@ -154,7 +154,7 @@ def frozen_over(scene: Scene, folder: Path) -> tuple[Job, str, list[int]]:
 
 
 def test_a_worker_that_is_frozen_past_its_lease_writes_no_row_and_says_so(scene: Scene, large: Path) -> None:
-    expected = labels_of(scene, finished(scene, send(scene, large)))
+    expected = labels_of(scene.database, finished(scene, scene.send(large)).id)
     job, name, family = frozen_over(scene, large)
     before = scene.process(name).output.count("was taken over by another worker; nothing was written")
     try:
@@ -174,7 +174,7 @@ def test_a_worker_that_is_told_twice_to_stop_gives_back_what_it_cannot_finish(
     scene: Scene, digits: Path, quiet: Expected
 ) -> None:
     with nobody_writes_predictions(scene):
-        job = send(scene, digits)
+        job = scene.send(digits)
         wait_for_blocked(scene.database, 1)
         name, _ = holder(scene, job)
         worker = scene.process(name)
@@ -205,7 +205,7 @@ def test_a_batch_whose_worker_never_learns_how_its_commit_ended_is_recorded_once
     scene: Scene, digits: Path, quiet: Expected, fault: Callable[[Scene, Job], None]
 ) -> None:
     with nobody_commits_predictions(scene):
-        job = send(scene, digits)
+        job = scene.send(digits)
         wait_for_blocked(scene.database, 1)
         fault(scene, job)
     check_job(scene.database, finished(scene, job).id, quiet)
