@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.chaos.scene import Scene
 
 #: Images in a folder that arrives.
 _SIZES = (1, 70)
+#: Seconds until a script that was told of an error tries again; a server that is gone says so at once.
+_AGAIN_AFTER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Sender:
                 submit(line, folder, name=name, triggered_by=Trigger.SCRIPT)
             except DigitlineError:
                 self.arrivals.append(Arrival(name, expected, certain=False))
+                time.sleep(_AGAIN_AFTER)
             else:
                 self.arrivals.append(Arrival(name, expected, certain=True))
                 return
