@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from celery import signals
 from celery.platforms import EX_FAILURE
 from celery.worker import state
+from redis.connection import AbstractConnection
 
 from core.database import Database
 from core.errors import DigitlineError, LedgerUnreachable, ModelNotFound
@@ -21,6 +23,7 @@ from core.queues import get_app
 from core.quiet import without_native_chatter
 from core.settings import Settings, get_settings
 from core.vocabulary import Model, QueueName
+from worker.start import start
 
 if TYPE_CHECKING:
     from classifier.predict import Predictor
@@ -86,17 +89,31 @@ def _shut_down(*_: object) -> None:
 def _warm_up(**_: Any) -> None:
     """Load the model in production before the first batch comes."""
     try:
+        _leave_redis_to_the_parent()
         here = journey()
         model = _in_production(here.database)
         here.predictor(model.id)
-        log.info("%s %s", model.name, READY)
+        log.info("%s %s by %s", model.name, READY, here.settings.runtime)
     except LedgerUnreachable as error:
         log.warning("the first batch has to load its model: %s", error)
     except Exception as error:
         # Celery logs and swallows what this hook raises, and the pool would start child after child for nothing.
-        log.critical("no batch can be scored here, so the worker ends: %s", error, exc_info=not _is_ours(error))
+        told = _in_full(error)
+        log.critical("no batch can be scored here, so the worker ends: %s", told, exc_info=not _is_ours(error))
         os.kill(os.getppid(), _HOPELESS)
         raise SystemExit(1) from error
+
+
+def _leave_redis_to_the_parent() -> None:
+    """Close this child's copies of the connections that the parent had to Redis when it forked.
+
+    A child that takes another's place inherits them all, and kombu, which forgets them after the fork, leaves them open.
+    """
+    # redis-py ends a connection only in the process that made it, and elsewhere closes the copy. kombu's own version
+    # would also take it off the epoll that the fork shares, and the parent would hear nothing any more.
+    for inherited in gc.get_objects():
+        if issubclass(type(inherited), AbstractConnection):
+            AbstractConnection.disconnect(inherited)  # type: ignore[no-untyped-call]
 
 
 def _in_production(database: Database) -> Model:
@@ -110,31 +127,39 @@ def _is_ours(error: Exception) -> bool:
     return isinstance(error, DigitlineError)
 
 
+def _in_full(error: Exception) -> str:
+    """What went wrong, and what a person can do about it."""
+    return f"{error} {error.mend}".strip() if isinstance(error, DigitlineError) else str(error)
+
+
 @cache
 def journey() -> Journey:
     """The journey of this process, made once."""
-    # Imported here, in the child: TensorFlow does not survive a fork, so the pool's parent must never load it.
-    with without_native_chatter():
-        station = importlib.import_module("worker.journey")
-        importlib.import_module("classifier.predict").bind_to_one_thread()
     settings = get_settings()
+    # Imported here, in the child: TensorFlow does not survive a fork, so the pool's parent must never load it.
+    with without_native_chatter(), start.part("import"):
+        station = importlib.import_module("worker.journey")
+        importlib.import_module("classifier.predict").bind_to_one_thread(settings.runtime)
     database = Database(settings.database)
     name = f"{os.uname().nodename}:{os.getpid()}"
 
     # By id, which a job is pinned to: a promotion reaches the next job's batches, and no batch of a job before.
     @lru_cache(maxsize=_LOADED)
     def predictor(model_id: int) -> Predictor:
-        return _load(models.get(database, model_id), settings.batch_size)
+        return _load(models.get(database, model_id), settings)
 
     loaded: Journey = station.Journey(database, settings, predictor, name)
     return loaded
 
 
-def _load(model: Model, batch_size: int) -> Predictor:
+def _load(model: Model, settings: Settings) -> Predictor:
     predict = importlib.import_module("classifier.predict")
     with without_native_chatter():
         # Refused, before anything parses it, where the folder does not hold the very model that the ledger names.
-        predictor: Predictor = predict.Predictor(Path(model.location), batch_size=batch_size, sha256=model.sha256)
+        predictor: Predictor = predict.Predictor(
+            Path(model.location), batch_size=settings.batch_size, sha256=model.sha256, runtime=settings.runtime
+        )
+    start.add(predictor.start)
     return predictor
 
 

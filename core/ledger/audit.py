@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, Table, and_, func, or_, 
 
 from core import clock, tables
 from core.database import Database
-from core.ledger.jobs import OPEN, UNENDED
+from core.ledger.jobs import TROUBLE, UNENDED
 from core.vocabulary import BatchState, Reason
 
 _jobs, _batches = tables.jobs, tables.batches
@@ -73,12 +73,12 @@ def paused(database: Database) -> list[int]:
 
 def troubled(database: Database) -> dict[int, str]:
     """What went wrong in the last attempt at a batch that is still open, by job."""
-    trouble = func.max(_batches.c.error)
-    open_batch = _batches.c.state.in_(OPEN)
     chosen = (
-        select(_batches.c.job_id, trouble)
-        .where(open_batch, _batches.c.error.is_not(None))
+        select(_batches.c.job_id, TROUBLE)
+        .join(_jobs, _jobs.c.id == _batches.c.job_id)
+        .where(_jobs.c.state.in_(UNENDED))
         .group_by(_batches.c.job_id)
+        .having(TROUBLE.is_not(None))
         .order_by(_batches.c.job_id)
     )
     with database.read() as connection:

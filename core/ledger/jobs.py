@@ -35,6 +35,8 @@ _INSERT_CHUNK = 500
 OPEN = (BatchState.QUEUED.value, BatchState.LEASED.value)
 #: States of a job in which images of it may still be scored; it may be paused in either.
 UNENDED = (JobState.QUEUED.value, JobState.RUNNING.value)
+#: By job, what went wrong in the last attempt at a batch that is still open.
+TROUBLE = func.max(case((_batches.c.state.in_(OPEN), _batches.c.error))).label("trouble")
 
 
 def create(database: Database, new: NewJob) -> Job:
@@ -201,9 +203,8 @@ _COUNTS = ("scored", "rejected", "quarantined", "labelled", "correct", "escalate
 
 def _select_jobs(*conditions: ColumnElement[bool]) -> Select[Any]:
     counts = [func.coalesce(func.sum(_batches.c[name]), 0).label(name) for name in _COUNTS]
-    trouble = func.max(case((_batches.c.state.in_(OPEN), _batches.c.error))).label("trouble")
     return (
-        select(_jobs, _models.c.name.label("model"), trouble, *counts)
+        select(_jobs, _models.c.name.label("model"), TROUBLE, *counts)
         .join(_models, _models.c.id == _jobs.c.model_id)
         .outerjoin(_batches, _batches.c.job_id == _jobs.c.id)
         .where(*conditions)

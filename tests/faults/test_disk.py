@@ -22,6 +22,7 @@ from tests.conftest import MakeSettings
 from tests.core.examples import rows
 from tests.digits import digit_folder
 from tests.faults.conftest import PATIENCE
+from tests.models import fast_alone
 from tests.oracle import Expected, check_job
 from tests.processes import LineProcess, members_of_session, running
 from tests.scheduler.conftest import as_nobody, pictures
@@ -45,6 +46,7 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         settings = Settings(
             home=folder / "home",
             broker_url=redis.url,
+            model=fast_alone(folder / "fast"),
             batch_size=20,
             concurrency=1,
             lease_time=3.0,

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import pytest
 
-from core.ledger import batches, results
+from core.ledger import results
 from core.queues import make_app
 from core.vocabulary import BatchState, Job
 from tests.chaos.scene import WORKERS, Scene
-from tests.core.examples import batch_row
 from tests.core.racing import wait_for_blocked
 from tests.digits import digit_folder
-from tests.faults.conftest import DIGITS, PATIENCE, finished, signal_all
+from tests.faults.conftest import (
+    DIGITS,
+    PATIENCE,
+    finished,
+    lasting_leases,
+    nobody_writes_predictions,
+    row_of,
+    scorer_of,
+    signal_all,
+)
 from tests.oracle import Expected, attempts, check_job, labels_of
 from tests.processes import members_of_session
 from tests.waiting import wait_until
@@ -38,15 +46,9 @@ CREATE CONSTRAINT TRIGGER gate AFTER INSERT ON predictions DEFERRABLE INITIALLY 
 WAIT_NO_MORE = "DROP TRIGGER gate ON predictions; DROP FUNCTION wait_at_the_gate()"
 
 
-def row_of(scene: Scene, job: Job) -> dict[str, object]:
-    """The job's one batch, as the table has it."""
-    (batch,) = batches.of_job(scene.database, job.id)
-    return batch_row(scene.database, batch)
-
-
 def holder(scene: Scene, job: Job) -> tuple[str, list[int]]:
     """The worker that has the job's one batch, and all its processes, the one that scores among them."""
-    child = int(str(row_of(scene, job)["worker"]).rpartition(":")[2])
+    child = scorer_of(scene, job)
     for name in WORKERS:
         family = members_of_session(scene.process(name).pid)
         if child in family:
@@ -57,14 +59,6 @@ def holder(scene: Scene, job: Job) -> tuple[str, list[int]]:
 def said(scene: Scene, text: str) -> int:
     """How often the workers said it."""
     return sum(scene.process(name).output.count(text) for name in WORKERS)
-
-
-@contextmanager
-def nobody_writes_predictions(scene: Scene) -> Iterator[None]:
-    """Let a worker get as far as its first row, and wait there."""
-    with scene.database.begin() as connection:
-        connection.exec_driver_sql("LOCK TABLE predictions IN SHARE MODE")
-        yield
 
 
 @contextmanager
@@ -91,37 +85,11 @@ def deliver_again(scene: Scene) -> None:
     app.close()
 
 
-def connections(process_id: int, port: int) -> set[str]:
-    """The sockets of a process that lead to a port of loopback, as /proc names them."""
-    with Path("/proc/net/tcp").open() as table:
-        there = {f"socket:[{line.split()[9]}]" for line in table if line.split()[2].endswith(f":{port:04X}")}
-    opened = set()
-    for descriptor in Path(f"/proc/{process_id}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed meanwhile
-            opened.add(str(descriptor.readlink()))
-    return there & opened
-
-
-def test_the_parent_of_a_pool_loads_and_opens_nothing_that_does_not_survive_a_fork(
-    scene: Scene, digits: Path, quiet: Expected
-) -> None:
-    check_job(scene.database, finished(scene, scene.send(digits)).id, quiet)
-    for name in WORKERS:
-        parent = scene.process(name).pid
-        (child,) = set(members_of_session(parent)) - {parent}
-        loaded = {process_id: Path(f"/proc/{process_id}/maps").read_text() for process_id in (parent, child)}
-        for library in ("tensorflow", "cv2"):
-            assert [library in loaded[process_id] for process_id in (parent, child)] == [False, True]
-        assert connections(parent, scene.redis_proxy.port)
-        assert not connections(parent, scene.postgres_proxy.port)
-        assert connections(child, scene.postgres_proxy.port)
-
-
 def test_the_second_copy_of_a_batch_that_outlasts_the_visibility_timeout_is_left_alone(
     scene: Scene, digits: Path, quiet: Expected
 ) -> None:
     before = said(scene, "left alone: the batch is leased")
-    with nobody_writes_predictions(scene):
+    with lasting_leases(scene), nobody_writes_predictions(scene):
         job = scene.send(digits)
         wait_for_blocked(scene.database, 1)
         deliver_again(scene)
@@ -165,7 +133,7 @@ def test_a_worker_that_is_frozen_past_its_lease_writes_no_row_and_says_so(scene:
     scene.process(name).says("was taken over by another worker; nothing was written", before + 1)
     scene.process(name).says("left alone: another worker took the batch over")
     assert (list(results.of_job(scene.database, job.id)), row_of(scene, job)) == recorded
-    assert int(str(recorded[1]["worker"]).rpartition(":")[2]) not in family
+    assert scorer_of(scene, job) not in family
     assert attempts(scene.database, job.id) == [2]
     check_job(scene.database, job.id, expected)
 
