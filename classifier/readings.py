@@ -65,7 +65,8 @@ def read(scores: Scores, ways: Sequence[Sequence[Sequence[int]]], card: Card, ta
         places: list[int] = []
         for counts in pieces:
             found = [range(end, end := end + count) for count in counts]
-            likeliest: range = min(found, key=unlikely)
+            # Nearly every piece is one digit, and can be read in no other way.
+            likeliest: range = found[0] if len(found) == 1 else min(found, key=unlikely)
             places += likeliest
         readings.append(_reading(every, tuple(places)))
     return readings

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InternalError, OperationalError
-from sqlalchemy.pool import NullPool
 
+from core import sqlite
 from core.errors import LedgerUnreachable, RevisionMismatch
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
-#: Seconds a SQLite writer waits for another one before it gives up.
-BUSY_TIMEOUT = 30.0
 #: Seconds a PostgreSQL statement waits for a lock.
 LOCK_TIMEOUT = 30
-
-_READS_ONLY = "digitline_reads_only"
-
-#: SQLite versions whose write-ahead log has the fix for the reset race (sqlite.org/wal.html, "the WAL-reset bug").
-_WAL_FIXED_IN = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 
 
 class Database:
@@ -67,9 +58,7 @@ class Database:
     def engine(self) -> Engine:
         """The engine; small pools, for a process has one thread that talks to the ledger."""
         if self.sqlite:
-            engine = create_engine(self.url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT})
-            _prepare_sqlite(engine)
-            return engine
+            return sqlite.make_engine(self.url)
         options = {"connect_timeout": 10, "options": f"-c lock_timeout={LOCK_TIMEOUT}s -c timezone=utc"}
         return create_engine(self.url, pool_size=2, max_overflow=2, pool_pre_ping=True, connect_args=options)
 
@@ -90,7 +79,7 @@ class Database:
         Raises:
             LedgerUnreachable: the database does not answer; what it said is the cause.
         """
-        with self._transaction(self.engine.execution_options(**{_READS_ONLY: True})) as connection:
+        with self._transaction(self.engine.execution_options(**{sqlite.READS_ONLY: True})) as connection:
             yield connection
 
     @contextmanager
@@ -169,27 +158,3 @@ def _is_lock(error: DBAPIError) -> bool:
 
 def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0].rstrip(".") if error.orig else "no reason given"
-
-
-def _prepare_sqlite(engine: Engine) -> None:
-    """Set up every SQLite connection: foreign keys, the safest fast journal, and BEGIN IMMEDIATE."""
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not BEGIN by itself; see below
-        connection.execute("PRAGMA foreign_keys=ON")
-        if _wal_is_safe(sqlite3.sqlite_version_info):
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # Not deferred: a reader that becomes a writer midway gets "database is locked" at once, without waiting.
-        reads_only = connection.get_execution_options().get(_READS_ONLY, False)
-        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
-
-
-def _wal_is_safe(version: tuple[int, ...]) -> bool:
-    if version >= max(_WAL_FIXED_IN):
-        return True
-    return any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_FIXED_IN)

@@ -172,6 +172,7 @@ batches = Table(
     CheckConstraint("state IN ('queued', 'leased', 'done', 'quarantined', 'cancelled')", name="state"),
 )
 Index(None, batches.c.state)
+Index(None, batches.c.job_id, batches.c.state)
 
 predictions = Table(
     "predictions",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.words import BatchState, JobState, Labels, QueueName, Reason, Trigger, Verdict
+from core.words import BatchState, JobState, Labels, QueueName, Reason, Runtime, Trigger, Verdict
 
 __all__ = [
     "DIGITS",
@@ -27,6 +27,7 @@ __all__ = [
     "QueueName",
     "Reason",
     "Rejection",
+    "Runtime",
     "Trigger",
     "Verdict",
     "number_of",
@@ -163,6 +164,10 @@ class Batch:
     model_id: int
 
 
+#: The stage of a batch in which nobody works on it: from its sending to its claim.
+WAIT = "wait"
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right of one worker to record one batch, until somebody else takes it over."""
@@ -178,6 +183,8 @@ class Lease:
     #: Id of the challenger at the claim, if there is one, and its share of the batches; None: as the settings say.
     challenger: int | None = None
     challenger_share: float | None = None
+    #: Seconds from the sending of the batch to the claim.
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +244,7 @@ class Outcome:
     predictions: Sequence[Prediction]
     rejections: Sequence[Rejection]
     confusion: Sequence[Cell]
-    #: Seconds by stage: read, preprocess, predict, shadow, tally; not record, which is what writes them.
+    #: Seconds by stage: read, decode, preprocess, predict, shadow, tally; the ledger adds `wait` and `record`.
     timings: Mapping[str, float] = field(default_factory=dict)
     #: Images that the model's careful networks were asked about.
     escalated: int = 0

@@ -55,6 +55,17 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
 
 
+class Runtime(StrEnum):
+    """What runs a model's networks in a process."""
+
+    #: Keras on TensorFlow, as the networks were trained.
+    KERAS = "keras"
+    #: LiteRT, which reads the same labels, in a small process that starts at once.
+    LITERT = "litert"
+    #: LiteRT in whole numbers of eight bits: several times as quick, and a few labels in ten thousand are others.
+    LITERT_INT8 = "litert-int8"
+
+
 class Verdict(StrEnum):
     """What an image that could be decoded is taken for.
 

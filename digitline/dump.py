@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from typing import IO
 from alembic import command
 from psycopg.pq import Conninfo
 
-from core.database import BUSY_TIMEOUT, Database
+from core import sqlite
+from core.database import Database
 from core.errors import DigitlineError, LedgerUnreachable
 
 #: What both of PostgreSQL's tools are told. Who owns what is the business of the database that it goes into; and
@@ -85,15 +85,15 @@ def _copy_sqlite(ledger: Path, snapshot: Path) -> None:
     """Copy by SQLite's online backup, in one step: copied in several, it would start anew with every commit."""
     try:
         with (
-            closing(sqlite3.connect(ledger, timeout=BUSY_TIMEOUT)) as source,
-            closing(sqlite3.connect(snapshot)) as copy,
+            closing(sqlite.library.connect(ledger, timeout=sqlite.BUSY_TIMEOUT)) as source,
+            closing(sqlite.library.connect(snapshot)) as copy,
         ):
             source.backup(copy)
             # The copy is one file, whatever journal the ledger has, and a SQLite that is to keep off the
             # write-ahead log (core.database) finds none.
             copy.execute("PRAGMA journal_mode=DELETE")
             found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
+    except sqlite.library.Error as error:
         raise LedgerUnreachable(f"{ledger} cannot be copied: {error}.", mend="Run `digitline doctor`.") from error
     if found != "ok":
         raise LedgerUnreachable(f"{ledger} is damaged: {found}.", mend="Take an earlier backup.")

@@ -97,18 +97,19 @@ class Journey:
         pulse = Pulse(lambda: self.renew(lease), self.settings.lease_time / 3, progress, lease.batch.size)
         seen = self.read_and_preprocess(lease, watch, pulse)
         crash_point("worker.decoded")
-        with watch.stage("predict"):
-            readings, single = self._read(seen, self.predictor(lease.batch.model_id), pulse)
+        readings, single = self._read(seen, self.predictor(lease.batch.model_id), pulse)
+        watch.lap("predict")
         crash_point("worker.scored")
         shadow = None
         if is_due(lease, self.settings.challenger_share):
             pulse.beat(lease.batch.size)
-            with watch.stage("shadow"):
-                shadow = ask_challenger(self.predictor, lease, single)
+            shadow = ask_challenger(self.predictor, lease, single)
             # A slow challenger must not cost the batch the lease that its rows are recorded by.
             pulse.beat(lease.batch.size)
-        with watch.stage("tally"):
-            return tally(lease.manifest, seen, readings, watch.seconds), shadow
+            watch.lap("shadow")
+        outcome = tally(lease.manifest, seen, readings, watch.seconds)
+        watch.lap("tally")
+        return outcome, shadow
 
     def read_and_preprocess(self, lease: Lease, watch: Stopwatch, pulse: Pulse) -> Seen:
         """Read each file once, hash it, decode it, and bring it to 28x28; one image in memory at a time.
@@ -116,20 +117,21 @@ class Journey:
         Where the job splits pictures, each of a picture's digits is brought to 28x28.
         """
         seen = Seen()
-        with self._folder_of(lease) as folder, self._eye(lease, lambda: pulse.beat(len(seen))) as look_at:
+        eye = self._eye(lease, watch, lambda: pulse.beat(len(seen)))
+        with self._folder_of(lease) as folder, eye as look_at:
             for position, path in enumerate(lease.manifest.paths):
                 pulse.beat(position)
                 with seen.looking_at(position, path):
-                    with watch.stage("read"):
-                        data = folder.read(path)
-                    with watch.stage("preprocess"):
-                        seen.add(position, data, look_at(data, path))
+                    data = folder.read(path)
+                    watch.lap("read")
+                    seen.add(position, data, look_at(data, path))
+                watch.lap("preprocess")
         return seen
 
     @contextmanager
-    def _eye(self, lease: Lease, sign: Callable[[], None]) -> Iterator[Look]:
+    def _eye(self, lease: Lease, watch: Stopwatch, sign: Callable[[], None]) -> Iterator[Look]:
         """What images are looked at with: in a sandbox, once an attempt has failed, for one of them may be the cause."""
-        eye = Eye(self.settings.max_pixels, lease.split)
+        eye = Eye(self.settings.max_pixels, lease.split, watch.lap)
         if lease.attempt == 1:
             yield eye.look
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from classifier.images import decode
@@ -26,6 +26,8 @@ class Eye:
     max_pixels: int
     #: Whether a picture may show several digits.
     split: bool
+    #: Told what has just been done: `decode`, then `preprocess`.
+    lap: Callable[[str], None] = field(default=lambda _: None, compare=False)
 
     def look(self, data: bytes, path: str) -> Ways:
         """Decode a file and prepare its digits, in every way in which they may lie.
@@ -38,4 +40,8 @@ class Eye:
             ImageRejected: the file or its picture is at fault.
         """
         crash_point(f"look.{path}")
-        return ways_to_read(decode(data, max_pixels=self.max_pixels), split=self.split)
+        image = decode(data, max_pixels=self.max_pixels)
+        self.lap("decode")
+        ways = ways_to_read(image, split=self.split)
+        self.lap("preprocess")
+        return ways

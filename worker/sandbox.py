@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from itertools import islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -47,7 +46,7 @@ class Sandbox:
             eye: what is to look at images in there.
             sign: called now and then while an image is waited for, so that nobody takes the waiting for dead.
         """
-        self._eye = asdict(eye)
+        self._eye = {"max_pixels": eye.max_pixels, "split": eye.split}
         self._sign = sign
         self._process: subprocess.Popen[bytes] | None = None
         self._line: Connection | None = None

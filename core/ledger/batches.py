@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from core import clock, tables
 from core.database import Database
@@ -17,6 +33,7 @@ from core.ledger import jobs as job_ledger
 from core.ledger import models as model_ledger
 from core.ledger.shadows import Shadow
 from core.vocabulary import (
+    WAIT,
     Batch,
     BatchState,
     Cell,
@@ -49,28 +66,18 @@ def claim(
         The lease; or the state in which the batch or its job is and which stands in the way.
     """
     token = secrets.token_hex(16)
-    free = or_(_batches.c.state == BatchState.QUEUED.value, _lease_ran_out())
-    taken = {
-        "state": BatchState.LEASED.value,
-        "attempts": _batches.c.attempts + 1,
-        "lease_token": token,
-        "lease_until": clock.seconds_from_now(lease_time),
-        "worker": worker,
-        "started_at": clock.now(),
-    }
+    asked = {"batch": batch_id, "token": token, "by": worker, "seconds": lease_time, "most": max_attempts}
     with database.begin() as connection:
-        mine = and_(_batches.c.id == batch_id, free, _batches.c.attempts < max_attempts, ~_job_is_paused())
-        if connection.execute(update(_batches).where(mine).values(taken)).rowcount != 1:
+        if connection.execute(_take(), asked).rowcount != 1:
             return _in_the_way(connection, batch_id)
-        row = connection.execute(_select_batches(_batches.c.id == batch_id, with_manifest=True)).one()
-        # Where it is a retry, the job started long ago.
-        started = {"state": JobState.RUNNING.value, "started_at": func.coalesce(_jobs.c.started_at, clock.now())}
-        queued = and_(_jobs.c.id == row.job_id, _jobs.c.state == JobState.QUEUED.value)
-        connection.execute(update(_jobs).where(queued).values(started))
+        row = connection.execute(_taken(), {"batch": batch_id}).one()
+        if row.job_state == JobState.QUEUED.value:
+            _start(connection, row.job_id)
         challenger = model_ledger.challenger_and_share(connection)
     manifest = Manifest(row.manifest["paths"], row.manifest["true_labels"])
     split = job_ledger.is_split(row.options)
-    return Lease(_batch(row), token, row.attempts, row.source, manifest, split, *challenger)
+    waited = (row.started_at - row.sent_at).total_seconds()
+    return Lease(_batch(row), token, row.attempts, row.source, manifest, split, *challenger, waited)
 
 
 def renew(database: Database, lease: Lease, lease_time: float) -> None:
@@ -112,19 +119,17 @@ def finish(database: Database, lease: Lease, outcome: Outcome, shadow: Shadow | 
     Raises:
         StaleLease: somebody else took the batch over; nothing was written.
     """
-    values = {
-        "state": BatchState.DONE.value,
-        "timings": dict(outcome.timings),
-        "finished_at": clock.now(),
-        **outcomes.counts(outcome),
-        **_NO_LEASE,
-    }
+    started = time.perf_counter()
+    values = {"state": BatchState.DONE.value, **outcomes.counts(outcome), **_NO_LEASE}
     batch = lease.batch
     with database.begin() as connection:
         _only_holder(connection.execute(update(_batches).where(_held(lease)).values(values)).rowcount, lease)
         outcomes.insert_outcome(connection, batch.id, outcome)
         if shadow is not None:
             shadows.insert_shadow(connection, batch.id, outcome, shadow)
+        timings = {WAIT: lease.waited, **outcome.timings, "record": time.perf_counter() - started}
+        ended = {"timings": timings, "finished_at": clock.now()}
+        connection.execute(update(_batches).where(_batches.c.id == batch.id).values(ended))
         endings.settle(connection, batch.job_id)
 
 
@@ -194,6 +199,33 @@ def quarantine_exhausted(database: Database, max_attempts: int) -> list[int]:
             _quarantine(connection, row)
             endings.settle(connection, row.job_id)
     return [row.id for row in rows]
+
+
+@cache  # once for all: SQLAlchemy takes longer to put the statements of a claim together than SQLite to run them
+def _take() -> Update:
+    free = or_(_batches.c.state == BatchState.QUEUED.value, _lease_ran_out())
+    mine = (_batches.c.id == bindparam("batch"), free, _batches.c.attempts < bindparam("most"), ~_job_is_paused())
+    taken = {
+        "state": BatchState.LEASED.value,
+        "attempts": _batches.c.attempts + 1,
+        "lease_token": bindparam("token"),
+        "lease_until": clock.from_now(bindparam("seconds", type_=Float)),
+        "worker": bindparam("by"),
+        "started_at": clock.now(),
+    }
+    return update(_batches).where(*mine).values(taken)
+
+
+@cache
+def _taken() -> Select[Any]:
+    return _select_batches(_batches.c.id == bindparam("batch"), _jobs.c.state.label("job_state"), with_manifest=True)
+
+
+def _start(connection: Connection, job_id: int) -> None:
+    """Let a job run; where it is a retry, it started long ago."""
+    started = {"state": JobState.RUNNING.value, "started_at": func.coalesce(_jobs.c.started_at, clock.now())}
+    queued = and_(_jobs.c.id == job_id, _jobs.c.state == JobState.QUEUED.value)
+    connection.execute(update(_jobs).where(queued).values(started))
 
 
 _NO_LEASE: Mapping[str, None] = {"lease_token": None, "lease_until": None}

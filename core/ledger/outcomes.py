@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from core import tables
-from core.vocabulary import Cell, Outcome, Reason, Rejection
+from core.ledger.bulk import insert_rows
+from core.tables import storable_path
+from core.vocabulary import Cell, Outcome, Prediction, Reason, Rejection
 
 
 def counts(outcome: Outcome) -> dict[str, int]:
@@ -28,50 +32,54 @@ def counts(outcome: Outcome) -> dict[str, int]:
 
 def insert_outcome(connection: Connection, batch_id: int, outcome: Outcome) -> None:
     """Write predictions, rejections and the confusion matrix."""
-    predictions = [
-        {
-            "batch_id": batch_id,
-            "position": prediction.position,
-            "path": prediction.path,
-            "sha256": prediction.sha256,
-            "label": None if prediction.digits else prediction.label,
-            "confidence": prediction.confidence,
-            "margin": prediction.margin,
-            "verdict": prediction.verdict.value,
-            "true_label": prediction.true_label,
-            "string": prediction.label if prediction.digits else None,
-            "digits": [asdict(digit) for digit in prediction.digits] or None,
-        }
-        for prediction in outcome.predictions
-    ]
-    if predictions:
-        connection.execute(insert(tables.predictions), predictions)
+    insert_rows(
+        connection,
+        tables.predictions,
+        (
+            *("batch_id", "position", "path", "sha256", "label", "confidence", "margin", "verdict", "true_label"),
+            *("string", "digits"),
+        ),
+        [_prediction(batch_id, prediction) for prediction in outcome.predictions],
+    )
     insert_rejections(connection, batch_id, outcome.rejections)
     insert_confusion(connection, batch_id, outcome.confusion)
+
+
+def _prediction(batch_id: int, prediction: Prediction) -> tuple[Any, ...]:
+    digits = prediction.digits
+    return (
+        batch_id,
+        prediction.position,
+        storable_path(prediction.path),
+        prediction.sha256,
+        None if digits else prediction.label,
+        prediction.confidence,
+        prediction.margin,
+        prediction.verdict.value,
+        prediction.true_label,
+        prediction.label if digits else None,
+        json.dumps([asdict(digit) for digit in digits]) if digits else None,
+    )
 
 
 def insert_rejections(connection: Connection, batch_id: int, rejections: Sequence[Rejection]) -> None:
     """Write the images that could not be scored."""
     rows = [
-        {
-            "batch_id": batch_id,
-            "position": rejection.position,
-            "path": rejection.path,
-            "reason": rejection.reason.value,
-            "message": rejection.message,
-            "true_label": rejection.true_label,
-        }
+        (
+            batch_id,
+            rejection.position,
+            storable_path(rejection.path),
+            rejection.reason.value,
+            storable_path(rejection.message),
+            rejection.true_label,
+        )
         for rejection in rejections
     ]
-    if rows:
-        connection.execute(insert(tables.rejections), rows)
+    columns = ("batch_id", "position", "path", "reason", "message", "true_label")
+    insert_rows(connection, tables.rejections, columns, rows)
 
 
 def insert_confusion(connection: Connection, batch_id: int, cells: Sequence[Cell]) -> None:
     """Write the cells of the confusion matrix."""
-    rows = [
-        {"batch_id": batch_id, "actual": cell.actual, "predicted": cell.predicted, "count": cell.count}
-        for cell in cells
-    ]
-    if rows:
-        connection.execute(insert(tables.confusion), rows)
+    rows = [(batch_id, cell.actual, cell.predicted, cell.count) for cell in cells]
+    insert_rows(connection, tables.confusion, ("batch_id", "actual", "predicted", "count"), rows)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
 
 from core import tables
 from core.database import Database
+from core.ledger.bulk import insert_rows
 from core.vocabulary import Model, Outcome
 
 _shadows, _predictions, _batches, _jobs = (
@@ -83,17 +84,10 @@ def insert_shadow(connection: Connection, batch_id: int, outcome: Outcome, shado
     """Write what the challenger says; part of the caller's transaction."""
     single = [prediction for prediction in outcome.predictions if not prediction.digits]
     rows = [
-        {
-            "batch_id": batch_id,
-            "position": prediction.position,
-            "model_id": shadow.model_id,
-            "label": label,
-            "confidence": confidence,
-        }
+        (batch_id, prediction.position, shadow.model_id, label, confidence)
         for prediction, label, confidence in zip(single, shadow.labels, shadow.confidences, strict=True)
     ]
-    if rows:
-        connection.execute(insert(_shadows), rows)
+    insert_rows(connection, _shadows, ("batch_id", "position", "model_id", "label", "confidence"), rows)
 
 
 def compare(database: Database, production: Model, challenger: Model, *, shown: int = 10) -> Comparison:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from core.ledger import jobs as job_ledger
 from core.ledger import results as result_ledger
-from core.vocabulary import Job, JobState
+from core.vocabulary import WAIT, Job, JobState
 from digitline.cli.screen import Cell, duration, facts, moment, percent, rate, screen, table
 from digitline.connection import open_line
 from digitline.health import Pulse, feel
@@ -134,6 +134,7 @@ def _counts(line: Line, job: Job) -> dict[str, object]:
     return {
         "verdicts": {verdict.value: count for verdict, count in verdicts.items()},
         "rejections": {reason.value: count for reason, count in rejections.items()},
+        "stages": result_ledger.stage_seconds(line.database, job.id),
     }
 
 
@@ -147,7 +148,19 @@ def _picture(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool, wide:
         rows = [(word.value, f"{count:,}") for word, count in counts.items() if count]
         if rows:
             parts += [table((title, "images"), rows, numbers=["images"]), Text()]
+    stages = result_ledger.stage_seconds(line.database, jobs[0].id)
+    if stages:
+        parts += [_stages(stages), Text()]
     return Group(*parts, _line_facts(pulse))
+
+
+def _stages(seconds: Mapping[str, float]) -> RenderableType:
+    """Where the workers' time went; while a batch waits, none of them works on it."""
+    work = sum(spent for stage, spent in seconds.items() if stage != WAIT) or 1.0
+    rows = [
+        (stage, f"{spent:,.2f}", "" if stage == WAIT else percent(spent / work)) for stage, spent in seconds.items()
+    ]
+    return table(("stage", "seconds", "share of the work"), rows, numbers=["seconds", "share of the work"])
 
 
 def _list_of(jobs: list[Job], *, wide: bool) -> RenderableType:

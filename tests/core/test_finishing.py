@@ -83,7 +83,9 @@ def test_finishing_closes_the_batch(database: Database) -> None:
         "labelled": 3,
         "correct": 2,
     }
-    assert row["timings"] == {"read": 0.25, "predict": 0.5}
+    assert {**row["timings"], "wait": 0, "record": 0} == {"read": 0.25, "predict": 0.5, "wait": 0, "record": 0}
+    assert row["timings"]["record"] > 0
+    assert row["timings"]["wait"] >= 0
     assert row["finished_at"] >= row["started_at"]
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from functools import partial
 
+import pytest
 from sqlalchemy import select, update
 
 from core import tables
 from core.database import Database
 from core.ledger import batches, jobs
+from core.sqlite import library, wal_is_safe
 from core.vocabulary import Accounts, JobState
 from tests.conftest import MakeSettings
 from tests.core.examples import create_batch, create_job, outcome, rows, take
@@ -96,8 +97,22 @@ def test_readers_do_not_wait_for_a_writer_that_has_not_committed(sqlite: Databas
 
 
 def test_every_connection_checks_foreign_keys_and_keeps_the_safest_fast_journal(sqlite: Database) -> None:
-    fixed = sqlite3.sqlite_version_info >= (3, 51, 3) or sqlite3.sqlite_version_info[:2] in {(3, 44), (3, 50)}
     with sqlite.read() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
         journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-    assert journal == "delete" or (journal == "wal" and fixed)
+    assert journal == ("wal" if wal_is_safe(library.sqlite_version_info) else "delete")
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [
+        ((3, 40, 1), False),
+        ((3, 44, 6), True),
+        ((3, 50, 6), False),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((4, 0), True),
+    ],
+)
+def test_a_write_ahead_log_is_kept_only_by_a_sqlite_that_has_the_fix(version: tuple[int, ...], safe: bool) -> None:
+    assert wal_is_safe(version) is safe
