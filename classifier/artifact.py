@@ -5,25 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from classifier.files import checked_bytes, named, read_bytes
 from core.errors import ArtifactError
-from core.vocabulary import DIGITS
+from core.vocabulary import DIGITS, Runtime
 
 #: Which `classifier.preprocess` a model was trained on; stored in its card, and raised with every change of a pixel.
-PREPROCESSING_VERSION = 2
+PREPROCESSING_VERSION = 3
 CARD = "card.json"
 #: File of the fast network, which every model folder holds.
 FAST = "fast.keras"
 #: The only kind of file that a network is read from: other formats may hold code.
 SUFFIX = ".keras"
-#: Bytes of the largest network file that is read; those of a digit reader are a hundred times smaller.
-MAX_BYTES = 256 << 20
+#: The only kind of file that an exported network is read from.
+EXPORT_SUFFIX = ".tflite"
 #: Name of the folder under `classifier/models/` that scores where no other model is named.
 SHIPPED = "mnist-cascade-1"
 
@@ -31,22 +32,47 @@ _MAX_CARD = 16 << 20
 _CLASSES = tuple(map(str, range(DIGITS)))
 #: No label is sure that is less likely than all the others together, whatever was seen on the validation images.
 _NEVER_SURE = 0.5
+
 _MEND = "Take the folder from a backup, or train the model anew with `digitline train`."
 
 
-def _keras_file(name: str) -> str:
-    """Take the plain name of a `.keras` file, and nothing that leads out of the folder."""
-    if Path(name).suffix != SUFFIX:
-        raise ValueError(f"{name!r} is no {SUFFIX} file, and networks are read from no other kind")
-    if not name.removesuffix(SUFFIX).replace("-", "").isalnum() or not name.isascii():
-        raise ValueError(f"{name!r} is no plain file name")
-    return name
-
-
 _Share = Annotated[float, Field(ge=0, le=1)]
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Temperature = Annotated[float, Field(gt=0)]
 #: Farther, and a centred digit would leave the picture.
 _Pixels = Annotated[int, Field(ge=-4, le=4)]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A network again, in the form that a runtime other than Keras takes."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    #: Its name in the folder, ending in `.tflite`.
+    file: Annotated[str, AfterValidator(named(EXPORT_SUFFIX))]
+    #: SHA-256 of the file, hexadecimal.
+    sha256: _Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How alike a model scores by another runtime and by Keras, on digits that no network was trained on."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    #: Number of digits.
+    images: int
+    #: Share of them that get the same label.
+    labels: _Share
+    #: Share of them that get the same verdict, at a target error of 0.5 %.
+    verdicts: _Share
+    #: Mean distance between the two confidences.
+    confidence: Annotated[float, Field(ge=0)]
+    #: Mean distance between the two energies.
+    energy: Annotated[float, Field(ge=0)]
+    #: Share of them that the other runtime reads right.
+    accuracy: _Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +82,9 @@ class Network:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     #: Its name in the folder, ending in `.keras`.
-    file: Annotated[str, AfterValidator(_keras_file)]
+    file: Annotated[str, AfterValidator(named(SUFFIX))]
     #: SHA-256 of the file, hexadecimal.
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    sha256: _Sha256
     #: Name in `classifier.network.ARCHITECTURES`.
     architecture: str
     #: Number of weights.
@@ -69,6 +95,8 @@ class Network:
     recipe: Mapping[str, object]
     #: Values by epoch: loss, accuracy, validation_loss, validation_accuracy, seconds.
     history: Mapping[str, tuple[float, ...]]
+    #: What other runtimes read instead of the file.
+    exports: Mapping[Runtime, Exported] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +152,8 @@ class Card:
     energy_limit: float | None = None
     #: Energy above which an image is uncertain at best; None: no energy makes it so.
     energy_doubt: float | None = None
+    #: How alike other runtimes score: by runtime, then by part, `validation` and `test`.
+    agreement: Mapping[Runtime, Mapping[str, Agreement]] = field(default_factory=dict)
     #: What the places of the output stand for; everything that reads scores takes it for granted.
     classes: tuple[str, ...] = _CLASSES
 
@@ -141,6 +171,11 @@ class Card:
     def networks(self) -> tuple[Network, ...]:
         """All networks, the fast one first."""
         return self.fast, *self.careful
+
+    @property
+    def files(self) -> tuple[Network | Exported, ...]:
+        """Every file of the folder but the card's: the networks, and what they were exported to."""
+        return *self.networks, *(exported for network in self.networks for exported in network.exports.values())
 
     @property
     def parameters(self) -> int:
@@ -180,6 +215,11 @@ _ADAPTER = TypeAdapter(Card)
 def network_file(place: int) -> str:
     """Name of a network's file: of the fast one, place 0, and of the careful ones after it."""
     return f"careful-{place}{SUFFIX}" if place else FAST
+
+
+def exported_file(file: str, runtime: Runtime) -> str:
+    """Name of what a network is exported to, by the name of its own file."""
+    return f"{file.removesuffix(SUFFIX)}-{runtime}{EXPORT_SUFFIX}"
 
 
 def shipped_model() -> Path:
@@ -228,37 +268,23 @@ def model_sha256(folder: Path) -> str:
 
 
 def check_files(folder: Path, card: Card) -> None:
-    """Refuse a folder whose network files are not those of the card, before anything parses them.
+    """Refuse a folder whose files are not those of the card, before anything parses them.
 
     Raises:
         ArtifactError: a file is missing or another.
     """
-    for network in card.networks:
-        network_bytes(folder, network)
+    for one in card.files:
+        network_bytes(folder, one)
 
 
-def network_bytes(folder: Path, network: Network) -> bytes:
+def network_bytes(folder: Path, network: Network | Exported) -> bytes:
     """Read the file of a network, and refuse it before anything parses it where it is not that of the card.
 
     Raises:
         ArtifactError: the file is missing, far too large, or its SHA-256 is another.
     """
-    path = folder / network.file
-    content = _content(path, MAX_BYTES, mend=_MEND)
-    if hashlib.sha256(content).hexdigest() != network.sha256:
-        raise ArtifactError(f"{path} is not the file of {CARD}: its SHA-256 differs.", mend=_MEND)
-    return content
+    return checked_bytes(folder / network.file, network.sha256, stated_in=CARD, mend=_MEND)
 
 
 def _card_bytes(folder: Path) -> bytes:
-    return _content(folder / CARD, _MAX_CARD, mend=f"Name a folder that holds {CARD} and the networks it names.")
-
-
-def _content(path: Path, limit: int, *, mend: str) -> bytes:
-    """Read a whole file; a pipe or a device, which would never end, is none."""
-    try:
-        if not path.stat().st_size <= limit or not path.is_file():
-            raise ArtifactError(f"{path} is no file of at most {limit >> 20} MiB.", mend=mend)
-        return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror}.", mend=mend) from error
+    return read_bytes(folder / CARD, _MAX_CARD, mend=f"Name a folder that holds {CARD} and the networks it names.")

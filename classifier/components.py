@@ -192,7 +192,11 @@ def _without_frames(pieces: list[Piece]) -> list[Piece]:
 
 
 def _encloses(one: Piece, other: Piece) -> bool:
-    return one.left < other.left and one.top < other.top and one.right > other.right and one.bottom > other.bottom
+    """Tell whether a piece goes round another: its box alone may hold another stroke of the same digit."""
+    if not (one.left < other.left and one.top < other.top and one.right > other.right and one.bottom > other.bottom):
+        return False
+    x, y = (int(place) for place in other.contours[0][0, 0])
+    return any(cv2.pointPolygonTest(contour, (x, y), False) > 0 for contour in one.contours)
 
 
 def _touches(contour: Contour, mask: Image, corner: tuple[int, int]) -> bool:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from classifier.sheet import INK_SIDE, MIN_CONTRAST, SIDE, Image, Sheet, blank, inked, low_contrast, some_rows
+from classifier.sheet import (
+    INK_SIDE,
+    MIN_CONTRAST,
+    MIN_RANGE,
+    SIDE,
+    Image,
+    Sheet,
+    blank,
+    inked,
+    low_contrast,
+    some_rows,
+)
 
 #: Farthest that the centre of mass of a digit in MNIST's form lies from the middle, in pixels.
 MAX_OFF_CENTRE = 0.6
@@ -36,6 +47,22 @@ def in_mnist_form(pixels: Image) -> bool:
         return False
     x, y = centre_of_mass(pixels)
     return abs(x - MIDDLE) <= MAX_OFF_CENTRE and abs(y - MIDDLE) <= MAX_OFF_CENTRE
+
+
+def passes_unchanged(picture: Image) -> bool:
+    """Tell, quicker than by taking them, that no step would alter a picture, for MNIST's own are most that are read.
+
+    Black all around, its paper is dark for sure, and no band ends at its border.
+
+    Args:
+        picture: uint8, (height, width) grey or (height, width, 3) BGR, as it comes.
+    """
+    if picture.shape != (SIDE, SIDE):
+        return False
+    left, top, width, height = cv2.boundingRect(picture)
+    if min(left, top) == 0 or left + width == SIDE or top + height == SIDE:
+        return False
+    return in_mnist_form(picture) and int(picture.max()) >= MIN_RANGE
 
 
 def centre_of_mass(pixels: Image) -> tuple[float, float]:

@@ -10,7 +10,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from classifier.artifact import MAX_BYTES, PREPROCESSING_VERSION, SUFFIX, Card, network_bytes
+from classifier.artifact import PREPROCESSING_VERSION, SUFFIX, Card, Network, network_bytes
+from classifier.files import MAX_BYTES
 from core.errors import ArtifactError
 
 _CONFIG = "config.json"
@@ -66,8 +67,10 @@ def check_folder(folder: Path, card: Card) -> None:
             network.
     """
     check_preprocessing(folder, card)
-    for network in card.networks:
-        check(network_bytes(folder, network), folder / network.file)
+    for one in card.files:
+        content = network_bytes(folder, one)
+        if isinstance(one, Network):
+            check(content, folder / one.file)
 
 
 def check_preprocessing(folder: Path, card: Card) -> None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.sheet import Image, Sheet, blank, some_rows
+from classifier.sheet import MIN_RANGE, Image, Sheet, blank, some_rows
 
 #: Longest side that the steps work on, in pixels; larger pictures are shrunk by a whole number.
 WORK_SIDE = 1000
@@ -16,8 +16,6 @@ WORK_SIDE = 1000
 GREY_TOLERANCE = 12
 #: Rows and columns of the sample that colour is judged by.
 SAMPLE = 64
-#: Least difference of any two pixels that can be ink on paper, in levels.
-MIN_RANGE = 6
 #: Share of the border that one paper must take up at least for the border to tell ink from paper.
 CLEAR_BORDER = 0.9
 #: How far inside a frame is looked past, and how large corners are: the shorter side by this.

@@ -1,28 +1,56 @@
-"""Prepared images to labels, in batches of one fixed shape; the doubtful ones are asked about twice."""
+"""Prepared images to labels, in batches of one fixed shape; the doubtful ones are asked about twice.
+
+What is decided here is the same whatever runs the networks, and needs neither Keras nor TensorFlow.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Protocol
 
 import cv2
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from classifier.fold import fold
 from classifier.preprocess import SIDE, Image, to_network_input
-from classifier.views import UNMOVED, Shift, mean_logits
-from classifier.weights import load_networks
-from core.vocabulary import DIGITS
+from classifier.views import UNMOVED, Shift, looks, mean_of_looks
+from core.vocabulary import DIGITS, Runtime
 
 #: Images that go through the careful networks at once: few are asked about in a batch, and padding costs as much.
-CAREFUL_BATCH = 8
+CAREFUL_BATCH = 4
 
-_Traced: TypeAlias = tf.types.experimental.PolymorphicFunction
+#: What runs networks, by module; each has `load(folder, runtime, sha256)`, `ready(networks, size)` and
+#: `bind_to_one_thread()`. They are named, not imported: none of them is needed where another is chosen.
+_MODULES = {
+    Runtime.KERAS: "classifier.keras_runtime",
+    Runtime.LITERT: "classifier.litert_runtime",
+    Runtime.LITERT_INT8: "classifier.litert_runtime",
+}
+
+
+class Networks(Protocol):
+    """One network, or several whose logits are averaged: in memory, made for one shape, and warm."""
+
+    #: Images that go through at once.
+    size: int
+
+    @property
+    def traces(self) -> int:
+        """How often they were laid out for a shape: once, or something costs a hundred times what it should."""
+
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute logits.
+
+        Args:
+            images: float32, (size, 28, 28, 1), 0 (paper) to 1 (ink).
+
+        Returns:
+            float32, (size, 10).
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +76,23 @@ class Scores:
 
 
 class Scorer:
-    """A network in memory, traced once and warm."""
+    """A network that sees every image."""
 
-    def __init__(self, model: keras.Model, *, temperature: float, batch_size: int) -> None:
-        """Make a network ready.
+    def __init__(self, fast: Networks, *, temperature: float) -> None:
+        """Take a network.
 
         Args:
-            model: from float32 (n, 28, 28, 1) to logits (n, 10).
+            fast: the network; of its size are the batches, and 256 to 1,024 is quick.
             temperature: what the logits are divided by.
-            batch_size: images that go through the network at once; 256 to 1,024 is quick.
         """
-        self.batch_size = batch_size
-        self._score = _traced([fold(model)], temperature, batch_size)
-        self._score(tf.zeros((batch_size, SIDE, SIDE, 1)))
+        self.batch_size = fast.size
+        self._fast = fast
+        self._temperature = temperature
 
     @property
     def traces(self) -> int:
-        """How often the network was traced: once, or something costs a hundred times what it should."""
-        return _traces(self._score)
+        """How often the network was laid out for a shape; see `Networks.traces`."""
+        return self._fast.traces
 
     def __call__(self, images: Image) -> Scores:
         """Score any number of images.
@@ -81,7 +108,8 @@ class Scorer:
         parts = []
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]
-            parts.append(_scores(self._score(_input(batch, self.batch_size)), len(batch), escalated=False))
+            logits = self._fast(_input(batch, self.batch_size))[: len(batch)]
+            parts.append(_scores(logits / np.float32(self._temperature), escalated=False))
         return _joined(parts)
 
 
@@ -90,39 +118,35 @@ class Cascade(Scorer):
 
     def __init__(
         self,
-        fast: keras.Model,
-        careful: Sequence[keras.Model],
+        fast: Networks,
+        careful: Networks | None,
         *,
         temperature: float,
         careful_temperature: float,
         escalate_below: float,
-        batch_size: int,
         shifts: Sequence[Shift] = UNMOVED,
-        careful_batch: int = CAREFUL_BATCH,
     ) -> None:
-        """Make the networks ready.
+        """Join networks.
 
         Args:
-            fast: from float32 (n, 28, 28, 1) to logits (n, 10).
-            careful: the like; none is a cascade that never escalates.
+            fast: the fast network.
+            careful: all careful networks; their size is a multiple of the number of shifts. None: the fast network
+                has the last word.
             temperature: what the fast network's logits are divided by.
             careful_temperature: what the mean of the careful networks' logits is divided by.
             escalate_below: calibrated confidence of the fast network under which the careful ones are asked.
-            batch_size: images that go through the fast network at once; 256 to 1,024 is quick.
             shifts: how an image is moved each time that the careful networks look at it.
-            careful_batch: images that go through the careful networks at once.
         """
-        super().__init__(fast, temperature=temperature, batch_size=batch_size)
-        self._escalate_below = escalate_below if careful else 0.0
-        self._careful_batch = careful_batch
-        self._ask = _traced([fold(model) for model in careful], careful_temperature, careful_batch, shifts)
-        if self._escalate_below:
-            self._ask(tf.zeros((careful_batch, SIDE, SIDE, 1)))
+        super().__init__(fast, temperature=temperature)
+        self._careful = careful
+        self._careful_temperature = careful_temperature
+        self._escalate_below = escalate_below
+        self._shifts = shifts
 
     @property
     def traces(self) -> int:
-        """How often the network that was traced oftenest was traced; see `Scorer.traces`."""
-        return max(super().traces, _traces(self._ask))
+        """How often the networks that were laid out oftenest were laid out; see `Networks.traces`."""
+        return max(super().traces, 0 if self._careful is None else self._careful.traces)
 
     def __call__(self, images: Image) -> Scores:
         """Score any number of images, each by the fast network or, where that is not sure, by the careful ones.
@@ -134,92 +158,89 @@ class Cascade(Scorer):
             ValueError: the array is of another shape or type.
         """
         scores = super().__call__(images)
-        for doubtful in self._doubtful(scores):
-            asked = self._ask(_input(images[doubtful], self._careful_batch))
-            _replace(scores, doubtful, _scores(asked, len(doubtful), escalated=True))
+        if self._careful is not None:
+            self._ask(self._careful, images, scores)
         return scores
 
-    def _doubtful(self, scores: Scores) -> list[NDArray[np.int64]]:
-        """Find the places of what is to be asked again, as many in a part as go at once."""
+    def _ask(self, careful: Networks, images: Image, scores: Scores) -> None:
+        """Ask about what the fast network is not sure of, as much as goes at once."""
         places = np.flatnonzero(scores.confidences < self._escalate_below)
-        return [places[start : start + self._careful_batch] for start in range(0, len(places), self._careful_batch)]
+        at_once = careful.size // len(self._shifts)
+        for start in range(0, len(places), at_once):
+            doubtful = places[start : start + at_once]
+            said = mean_of_looks(careful(looks(_input(images[doubtful], at_once), self._shifts)), self._shifts)
+            calibrated = said[: len(doubtful)] / np.float32(self._careful_temperature)
+            _replace(scores, doubtful, _scores(calibrated, escalated=True))
 
 
 class Predictor(Cascade):
     """The model of a folder."""
 
-    def __init__(self, folder: Path, *, batch_size: int, sha256: str | None = None) -> None:
-        """Load a model.
+    def __init__(
+        self, folder: Path, *, batch_size: int, sha256: str | None = None, runtime: Runtime = Runtime.KERAS
+    ) -> None:
+        """Load a model, and run each of its networks once, so that the first batch is as quick as any.
 
         Args:
             folder: the model folder.
             batch_size: images that go through the fast network at once; 256 to 1,024 is quick.
             sha256: `model_sha256` that the folder must have; None: any.
+            runtime: what runs its networks.
 
         Raises:
-            ArtifactError: the folder is damaged, hostile, foreign or of another version, or not the model wanted.
+            ArtifactError: the folder is damaged, hostile, foreign or of another version, or not the model wanted, or
+                was not exported to the runtime.
         """
-        (fast, *careful), self.card = load_networks(folder, sha256=sha256)
+        module: Any = import_module(_MODULES[runtime])
+        started = time.perf_counter()
+        (fast, *careful), self.card = module.load(folder, runtime, sha256)
+        loaded = time.perf_counter()
+        asked = bool(careful and self.card.escalate_below)
         super().__init__(
-            fast,
-            careful,
+            module.ready([fast], batch_size),
+            module.ready(careful, CAREFUL_BATCH * len(self.card.shifts)) if asked else None,
             temperature=self.card.temperature,
             careful_temperature=self.card.careful_temperature,
             escalate_below=self.card.escalate_below,
             shifts=self.card.shifts,
-            batch_size=batch_size,
         )
+        #: Seconds that it took to load the networks, and to make them warm.
+        self.start = {"load": loaded - started, "warm": time.perf_counter() - loaded}
 
 
-def bind_to_one_thread() -> None:
-    """Bind TensorFlow and OpenCV to one thread each, for processes that share a host one core apiece.
+def bind_to_one_thread(runtime: Runtime = Runtime.KERAS) -> None:
+    """Bind a runtime and OpenCV to one thread each, for processes that share a host one core apiece.
 
     Raises:
         RuntimeError: TensorFlow has run already; it must be told before.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    module: Any = import_module(_MODULES[runtime])
+    module.bind_to_one_thread()
     cv2.setNumThreads(1)
 
 
-def _traced(
-    networks: Sequence[keras.Model], temperature: float, batch_size: int, shifts: Sequence[Shift] = UNMOVED
-) -> _Traced:
-    """Make one graph of networks, calibration and ranking; without autograph, which writes a file to /tmp each time."""
-
-    def score(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return _ranked(mean_logits(networks, images, shifts) / temperature)
-
-    return tf.function(score, autograph=False, input_signature=[tf.TensorSpec((batch_size, SIDE, SIDE, 1), tf.float32)])
-
-
-def _ranked(calibrated: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    probabilities = tf.nn.softmax(calibrated)
-    best, places = tf.math.top_k(probabilities, 2)
-    return probabilities, best, places, -tf.reduce_logsumexp(calibrated, axis=1)
-
-
-def _traces(traced: _Traced) -> int:
-    return int(traced.experimental_get_tracing_count())
-
-
-def _input(images: Image, size: int) -> tf.Tensor:
-    """Bring up to `size` images to the network's shape; a short batch is padded with paper."""
+def _input(images: Image, size: int) -> NDArray[np.float32]:
+    """Bring up to `size` images to the networks' shape; a short batch is padded with paper."""
     if len(images) < size:
         images = np.concatenate([images, np.zeros((size - len(images), SIDE, SIDE), np.uint8)])
-    return tf.constant(to_network_input(images))
+    return to_network_input(images)
 
 
-def _scores(ranked: Sequence[tf.Tensor], count: int, *, escalated: bool) -> Scores:
-    """Take the scores of the first `count` images; those of the padding are cut off."""
-    probabilities, best, places, energies = (tensor.numpy()[:count] for tensor in ranked)
+def _scores(logits: NDArray[np.float32], *, escalated: bool) -> Scores:
+    """Rank calibrated logits, float32, (n, 10)."""
+    highest = logits.max(axis=1, keepdims=True)
+    # Less the highest, so that no exponential is too large.
+    likelihoods = np.exp(logits - highest)
+    total = likelihoods.sum(axis=1, keepdims=True)
+    probabilities = likelihoods / total
+    ranked = np.partition(probabilities, DIGITS - 2, axis=1)
     return Scores(
-        labels=places[:, 0].astype(np.int64),
-        confidences=best[:, 0].copy(),
-        margins=best[:, 0] - best[:, 1],
+        labels=probabilities.argmax(axis=1),
+        confidences=ranked[:, -1].copy(),
+        margins=ranked[:, -1] - ranked[:, -2],
         probabilities=probabilities,
-        energies=energies,
-        escalated=np.full(count, escalated),
+        energies=-(highest + np.log(total))[:, 0],
+        escalated=np.full(len(logits), escalated),
     )
 
 

@@ -17,7 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.components import keep_digit
-from classifier.form import centre, centre_of_mass, clear_paper, crop, even_stroke, fit, in_mnist_form, take_levels
+from classifier.form import (
+    centre,
+    centre_of_mass,
+    clear_paper,
+    crop,
+    even_stroke,
+    fit,
+    in_mnist_form,
+    passes_unchanged,
+    take_levels,
+)
 from classifier.light import drop_pepper, even_light, find_ink, smooth
 from classifier.lines import erase_lines
 from classifier.paper import shrink, to_grey, turn, turn_bands
@@ -135,6 +145,8 @@ def to_network_input(images: Image) -> NDArray[np.float32]:
 
 def _steps(sheet: Sheet) -> Iterator[Step]:
     """Give the steps for a sheet one after the other; each is to be done before the next is asked for."""
+    if passes_unchanged(sheet.pixels):
+        return
     yield from FIND
     if not in_mnist_form(sheet.pixels):
         yield from (*CLEAN, keep_digit, *FORM)

@@ -15,6 +15,8 @@ from core.vocabulary import Reason
 SIDE = 28
 #: Side of the square that the ink is scaled into, in pixels.
 INK_SIDE = 20
+#: Least difference of any two pixels that can be ink on paper, in grey levels.
+MIN_RANGE = 6
 #: Least difference between ink and paper, in grey levels; what differs less is there, but not to be trusted.
 MIN_CONTRAST = 14
 #: About as many rows of a picture are looked at to part ink from paper.

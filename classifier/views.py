@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
-import tensorflow as tf
+import numpy as np
+from numpy.typing import NDArray
 
 from classifier.preprocess import SIDE
-from core.vocabulary import DIGITS
 
 #: Pixels down and to the right that an image is moved by.
 Shift = tuple[int, int]
@@ -17,31 +16,35 @@ Shift = tuple[int, int]
 UNMOVED: tuple[Shift, ...] = ((0, 0),)
 
 
-def mean_logits(networks: Sequence[keras.Model], images: tf.Tensor, shifts: Sequence[Shift]) -> tf.Tensor:
-    """Average logits over networks and over shifts of the images (Krizhevsky et al. 2012, section 4.1, for crops).
+def looks(images: NDArray[np.float32], shifts: Sequence[Shift]) -> NDArray[np.float32]:
+    """Move all images by every shift (Krizhevsky et al. 2012, section 4.1, for crops).
 
     Networks that halve the picture see every second row and column only; a shift by one pixel shows them the others.
 
     Args:
-        networks: from float32 (n, 28, 28, 1) to logits (n, 10); at least one.
         images: float32, (n, 28, 28, 1), 0 (paper) to 1 (ink).
         shifts: at least one; what leaves the picture is lost, and paper comes in.
 
     Returns:
-        float32, (n, 10).
+        float32, (shifts * n, 28, 28, 1), all images by the first shift first.
     """
-    looks = _shifted(images, shifts)
-    said = tf.add_n([network(looks, training=False) for network in networks]) / len(networks)
-    if len(shifts) == 1:
-        return said
-    return tf.reduce_mean(tf.reshape(said, (len(shifts), -1, DIGITS)), axis=0)
-
-
-def _shifted(images: tf.Tensor, shifts: Sequence[Shift]) -> tf.Tensor:
-    """Move all images by every shift: float32, (shifts * n, 28, 28, 1)."""
     if tuple(shifts) == UNMOVED:
         return images
     reach = max(max(abs(down), abs(right)) for down, right in shifts)
-    padded = tf.pad(images, [[0, 0], [reach, reach], [reach, reach], [0, 0]])
+    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
     corners = [(reach - down, reach - right) for down, right in shifts]
-    return tf.concat([padded[:, top : top + SIDE, left : left + SIDE] for top, left in corners], axis=0)
+    return np.concatenate([padded[:, top : top + SIDE, left : left + SIDE] for top, left in corners])
+
+
+def mean_of_looks(said: NDArray[np.float32], shifts: Sequence[Shift]) -> NDArray[np.float32]:
+    """Average over the looks what networks say of each.
+
+    Args:
+        said: float32, (shifts * n, 10), logits of what `looks` made of n images.
+        shifts: the same.
+
+    Returns:
+        float32, (n, 10).
+    """
+    mean: NDArray[np.float32] = said.reshape(len(shifts), -1, said.shape[1]).mean(axis=0)
+    return mean

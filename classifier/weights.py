@@ -93,7 +93,7 @@ def save_model(folder: Path, fast: keras.Model, careful: Sequence[keras.Model], 
         folder: the model folder, made where it is not there.
         fast: a model of `build`, which `card.fast` describes.
         careful: the models that `card.careful` describes, in its order.
-        card: the card; files and hashes of its networks are filled in.
+        card: the card; files and hashes of its networks are filled in, and exports, which are yet to be made, left out.
 
     Returns:
         The card as written.
@@ -106,10 +106,10 @@ def save_model(folder: Path, fast: keras.Model, careful: Sequence[keras.Model], 
         raise ValueError(f"The card does not describe {', '.join(model.name for model in models)}.")
     files = [network_file(place) for place in range(len(models))]
     written = [
-        dataclasses.replace(network, file=file, sha256=save_network(folder / file, model))
+        dataclasses.replace(network, file=file, sha256=save_network(folder / file, model), exports={})
         for network, file, model in zip(card.networks, files, models, strict=True)
     ]
-    card = dataclasses.replace(card, fast=written[0], careful=tuple(written[1:]))
+    card = dataclasses.replace(card, fast=written[0], careful=tuple(written[1:]), agreement={})
     write_card(folder, card)
     return card
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: Lines that TensorFlow's libraries log before their log level can be set: information, warnings and their preamble,
-#: and the error that there is no GPU.
+#: and the error that there is no GPU; what LiteRT says when it starts, and the converter to it.
 _CHATTER = re.compile(
     rb"[IW]\d{4} \d\d:\d\d:|WARNING: All log messages before absl|To enable the following|E\d{4} .* cuInit: "
+    rb"|INFO: Created TensorFlow Lite XNNPACK delegate|fully_quantize: "
 )
 
 

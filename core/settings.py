@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import SettingsError
+from core.vocabulary import Runtime
 
 PREFIX = "DIGITLINE_"
 
@@ -55,6 +56,8 @@ class Settings(BaseSettings):
     express_limit: int = Field(256, ge=1)
     #: Folder of the model that scores; default: the shipped one.
     model: Path | None = None
+    #: What runs the networks: `keras`, or `litert` or `litert-int8`, which load no TensorFlow.
+    runtime: Runtime = Runtime.KERAS
     #: Share of wrong labels to bear among those that are not marked `uncertain`, above 0 and below 1.
     target_error: float = Field(0.005, gt=0, lt=1)
     #: Whether a picture of several digits is read as one string, where nobody says otherwise.

@@ -37,7 +37,7 @@ _BLOCK = 1 << 20
 _MEND = "Take another backup."
 _SHA256 = "^[0-9a-f]{64}$"
 #: Every name that a part may have; none leads out of the folder that it is unpacked to.
-_PART = rf"^(ledger\.(sqlite|dump)|{MODELS}/[0-9a-f]{{64}}/[A-Za-z0-9-]+\.(keras|json))$"
+_PART = rf"^(ledger\.(sqlite|dump)|{MODELS}/[0-9a-f]{{64}}/[A-Za-z0-9-]+\.(keras|tflite|json))$"
 #: What zipfile raises over bytes that are no archive, or a damaged, encrypted or foreign one.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 

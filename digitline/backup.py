@@ -120,7 +120,7 @@ def _add_model(writer: archive.Writer, model: Model) -> str | None:
         if model.alias is not None:
             raise
         return str(error)
-    for name in (CARD, *(network.file for network in card.networks)):
+    for name in (CARD, *(one.file for one in card.files)):
         with (folder / name).open("rb") as content:
             writer.add(f"{MODELS}/{model.sha256}/{name}", content)
     return None

@@ -20,7 +20,7 @@ from classifier.strings import ways_to_read
 from core.ledger.results import Result
 from core.quiet import without_native_chatter
 from core.settings import Settings, get_settings
-from core.vocabulary import Labels, Manifest, Outcome
+from core.vocabulary import Labels, Manifest, Outcome, Runtime
 from scheduler.folder import list_files, true_labels
 from worker.seen import Seen
 from worker.tally import tally
@@ -82,7 +82,8 @@ def read(items: Iterable[Item], *, model: AnyPath | None = None, split: bool | N
 def load_predictor(model: AnyPath | None = None) -> Predictor:
     """The model of this process, loaded once."""
     settings = get_settings()
-    return _loaded(Path(model or settings.model or shipped_model()).expanduser().absolute(), settings.batch_size)
+    folder = Path(model or settings.model or shipped_model()).expanduser().absolute()
+    return _loaded(folder, settings.batch_size, settings.runtime)
 
 
 def load_file(path: Path, settings: Settings) -> tuple[bytes, Array]:
@@ -98,9 +99,9 @@ def load_file(path: Path, settings: Settings) -> tuple[bytes, Array]:
 
 
 @cache
-def _loaded(folder: Path, batch_size: int) -> Predictor:
+def _loaded(folder: Path, batch_size: int, runtime: Runtime) -> Predictor:
     with without_native_chatter():
-        return Predictor(folder, batch_size=batch_size)
+        return Predictor(folder, batch_size=batch_size, runtime=runtime)
 
 
 def _read_batch(batch: Sequence[Item], predictor: Predictor, settings: Settings, *, split: bool) -> list[Result]:

@@ -13,6 +13,7 @@ def fast_alone(folder: Path) -> Path:
     """The fast network of the shipped model, under the folder's name; quicker to load than the cascade."""
     card = dataclasses.replace(read_card(shipped_model()), name=folder.name, careful=(), escalate_below=0.0)
     folder.mkdir()
-    shutil.copy(shipped_model() / card.fast.file, folder)
+    for one in card.files:
+        shutil.copy(shipped_model() / one.file, folder)
     write_card(folder, card)
     return folder

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from classifier.artifact import RiskPoint
-from classifier.predict import Cascade
+from classifier.keras_runtime import KerasNetworks
+from classifier.predict import CAREFUL_BATCH, Cascade
 from classifier.preprocess import to_network_input
-from classifier.views import UNMOVED, Shift, mean_logits
+from classifier.views import UNMOVED, Shift, looks, mean_of_looks
 from training.batches import Teacher
 from training.calibrate import fit_temperature, risk_points
 from training.dataset import Digits
@@ -68,16 +69,16 @@ def assemble(
         escalate_below = threshold(confidences, escalate)
         # The careful networks see only what the fast one is least sure of; of that alone there would be too few.
         unsure = np.argsort(confidences)[: int(max(escalate, _UNSURE) * len(confidences))]
-        looked = mean_logits(careful, tf.constant(to_network_input(validation.images[unsure])), shifts)
-        careful_temperature = fit_temperature(looked.numpy(), validation.labels[unsure])
+        seen = looks(to_network_input(validation.images[unsure]), shifts)
+        looked = mean_of_looks(np.mean([_predict(model, seen) for model in careful], axis=0), shifts)
+        careful_temperature = fit_temperature(looked, validation.labels[unsure])
     scorer = Cascade(
-        fast,
-        careful,
+        KerasNetworks([fast], _BATCH),
+        KerasNetworks(careful, CAREFUL_BATCH * len(shifts)) if careful else None,
         shifts=shifts,
         temperature=temperature,
         careful_temperature=careful_temperature,
         escalate_below=escalate_below,
-        batch_size=_BATCH,
     )
     scores = scorer(validation.images)
     risk = risk_points(scores.confidences, scores.labels == validation.labels)
@@ -125,4 +126,8 @@ def teacher_of(networks: Sequence[keras.Model], validation: Digits) -> Teacher:
 
 def logits(model: keras.Model, digits: Digits) -> NDArray[np.float32]:
     """Compute the logits of prepared digits, float32, (n, 10)."""
-    return np.asarray(model.predict(to_network_input(digits.images), batch_size=_BATCH, verbose=0))
+    return _predict(model, to_network_input(digits.images))
+
+
+def _predict(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(model.predict(images, batch_size=_BATCH, verbose=0))

@@ -17,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from classifier.keras_runtime import KerasNetworks
 from classifier.network import build
 from classifier.predict import Scorer
 from classifier.preprocess import Image
@@ -165,7 +166,7 @@ def _network(parts: Split, recipe: Recipe, progress: Progress) -> _Fitted:
         path = Path(folder) / "network.keras"
         plain.save(path)
         size = path.stat().st_size
-    scorer = Scorer(plain, temperature=1.0, batch_size=_BATCH)
+    scorer = Scorer(KerasNetworks([plain], _BATCH), temperature=1.0)
     return _Fitted(lambda images: scorer(images).labels, size)
 
 

@@ -1,4 +1,4 @@
-"""Train a model from data to model folder: split, fit, calibrate, measure, save."""
+"""Train a model from data to model folder: split, fit, calibrate, measure, save, export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from classifier.artifact import CARD, PREPROCESSING_VERSION, Card, network_file
+from classifier.artifact import CARD, PREPROCESSING_VERSION, Card, network_file, write_card
 from classifier.network import check_architecture
 from classifier.weights import describe, save_model
 from core.errors import ArtifactError, RecipeError
@@ -23,6 +23,7 @@ from training.checkpoint import History
 from training.dataset import Dataset, Digits, Split, joined, load_dataset, mix, prepare_all, split
 from training.drawn import drawn_digits
 from training.evaluate import evaluate
+from training.export import export
 from training.fit import Run, fit
 from training.outliers import outliers
 from training.recipe import ModelRecipe, Recipe
@@ -63,7 +64,7 @@ def train(
         DatasetError: the data is missing, damaged, or too little of a digit.
         RecipeError: the networks of the recipe do not share one split.
         ArtifactError: the folder holds a model already, or another training's checkpoint; or there is no such
-            architecture.
+            architecture; or the model, which is written, reads other digits where it is exported.
     """
     output = output.expanduser().resolve()
     if not output.name:
@@ -113,7 +114,23 @@ def train_on(
     )
     card = save_model(output, networks[0], networks[1:], card)
     shutil.rmtree(output / CHECKPOINTS)
+    # Hours of training are not lost by an export that is refused.
+    measured = {"validation": parts.validation, "test": test_digits}
+    card = export(output, networks, card, learned=parts.train, measured=measured)
+    write_card(output, card)
     return card
+
+
+def set_aside(dataset: Dataset, *, validation: int, seed: int) -> Split:
+    """Prepare the digits to learn from, and set some aside; of few, a fifth rather than as many as wanted.
+
+    Args:
+        dataset: of which only the training digits are taken.
+        validation: digits to set aside.
+        seed: of that choice.
+    """
+    aside = min(validation, len(dataset.train) // _PARTS)
+    return split(prepare_all(dataset.train), validation=aside, seed=seed)
 
 
 def versions() -> dict[str, str]:
@@ -128,15 +145,14 @@ def versions() -> dict[str, str]:
 
 
 def _parted(dataset: Dataset, recipe: ModelRecipe) -> Split:
-    """Set digits aside; of few, a fifth rather than as many as the recipe says."""
+    """Set digits aside, the same for all networks."""
     splits = {(one.validation, one.split_seed) for one in recipe.networks}
     if len(splits) > 1:
         raise RecipeError(
             "The networks of the recipe set different digits aside, so that none can be measured on digits new to all.",
             mend="Give them the same validation and split_seed.",
         )
-    aside = min(recipe.fast.validation, len(dataset.train) // _PARTS)
-    return split(prepare_all(dataset.train), validation=aside, seed=recipe.fast.split_seed)
+    return set_aside(dataset, validation=recipe.fast.validation, seed=recipe.fast.split_seed)
 
 
 def _with_drawn(parts: Split, recipe: Recipe) -> Split:

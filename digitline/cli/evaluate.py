@@ -58,7 +58,8 @@ def evaluate(
     settings = get_settings()
     source = find_data(data)
     digits, paths = _digits(source)
-    predictor = predict.Predictor(model or settings.model or shipped_model(), batch_size=settings.batch_size)
+    folder = model or settings.model or shipped_model()
+    predictor = predict.Predictor(folder, batch_size=settings.batch_size, runtime=settings.runtime)
     measured = measuring.measure(
         predictor, digits, target_error=settings.target_error if target_error is None else target_error, paths=paths
     )

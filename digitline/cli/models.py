@@ -16,13 +16,13 @@ from core.ledger import promotions
 from core.ledger.promotions import Grounds, Kind
 from core.settings import get_settings
 from core.vocabulary import Model, number_of
-from digitline.cli import models_compare
+from digitline.cli import models_compare, models_export
 from digitline.cli.models_gate import Measurement, measure, sets_to_measure
 from digitline.cli.models_show import Json, print_measurement, print_models, show
 from digitline.setup import register_folder
 from digitline.who import user_name
 
-verbs = typer.Typer(no_args_is_help=True, help="List, add, promote, roll back, challenge and compare models.")
+verbs = typer.Typer(no_args_is_help=True, help="List, add, promote, roll back, challenge, compare and export models.")
 
 Reference = Annotated[str, typer.Argument(metavar="MODEL", help="Its number, name or alias.")]
 
@@ -128,6 +128,9 @@ def challenge(
 
 
 verbs.command(epilog="Example: digitline models compare --json")(models_compare.compare)
+verbs.command(epilog="Example: digitline models export models/mine models/mine-exported --data mnist/")(
+    models_export.export
+)
 
 
 def register(app: typer.Typer) -> None:

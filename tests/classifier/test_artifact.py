@@ -84,7 +84,7 @@ def test_the_shipped_folder_names_no_path_of_the_machine_it_was_made_on() -> Non
 
 
 def test_the_shipped_folder_is_small_and_holds_nothing_else() -> None:
-    names = {network.file for network in read_card(shipped_model()).networks} | {CARD}
+    names = {one.file for one in read_card(shipped_model()).files} | {CARD}
     assert {path.name for path in shipped_model().iterdir()} == names
     assert sum((shipped_model() / name).stat().st_size for name in names) < 30_000_000
 

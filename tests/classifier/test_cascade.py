@@ -9,15 +9,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import softmax
 
 from classifier.artifact import read_card, shipped_model
+from classifier.keras_runtime import KerasNetworks
 from classifier.network import build
 from classifier.predict import CAREFUL_BATCH, Cascade, Predictor, Scorer, Scores
 from classifier.preprocess import to_network_input
-from classifier.views import UNMOVED, Shift, mean_logits
+from classifier.views import UNMOVED, Shift, looks, mean_of_looks
 from classifier.weights import describe, load_networks, save_model
 from training.dataset import Digits
 from training.recipe import CROSS
@@ -46,14 +46,12 @@ def make(fast: keras.Model, careful: list[keras.Model]) -> Callable[..., Cascade
         escalate_below: float, *, batch_size: int = 64, careful_batch: int = 4, shifts: Sequence[Shift] = UNMOVED
     ) -> Cascade:
         return Cascade(
-            fast,
-            careful,
+            KerasNetworks([fast], batch_size),
+            KerasNetworks(careful, careful_batch * len(shifts)),
             temperature=TEMPERATURE,
             careful_temperature=CAREFUL_TEMPERATURE,
             escalate_below=escalate_below,
-            batch_size=batch_size,
             shifts=shifts,
-            careful_batch=careful_batch,
         )
 
     return build_cascade
@@ -107,7 +105,7 @@ def test_doubtful_images_get_the_calibrated_mean_of_the_careful_networks_over_al
 def test_how_much_an_image_is_like_a_digit_is_the_fast_networks_word_whoever_reads_it(
     make: Callable[..., Cascade], fast: keras.Model, digits: Digits
 ) -> None:
-    alone = Scorer(fast, temperature=TEMPERATURE, batch_size=64)(digits.images[:200])
+    alone = Scorer(KerasNetworks([fast], 64), temperature=TEMPERATURE)(digits.images[:200])
     asked = make(1.0)(digits.images[:200])
     assert asked.escalated.all()
     np.testing.assert_array_equal(asked.energies, alone.energies)
@@ -137,9 +135,10 @@ def test_every_network_is_traced_once_whatever_is_escalated(make: Callable[..., 
 def test_a_cascade_that_never_escalates_is_its_fast_network(
     make: Callable[..., Cascade], fast: keras.Model, digits: Digits
 ) -> None:
-    alone = Scorer(fast, temperature=TEMPERATURE, batch_size=64)(digits.images[:300])
+    alone = Scorer(KerasNetworks([fast], 64), temperature=TEMPERATURE)(digits.images[:300])
     assert same(make(0.0)(digits.images[:300]), alone)
-    bare = Cascade(fast, [], temperature=TEMPERATURE, careful_temperature=1.0, escalate_below=1.0, batch_size=64)
+    fast_alone = KerasNetworks([fast], 64)
+    bare = Cascade(fast_alone, None, temperature=TEMPERATURE, careful_temperature=1.0, escalate_below=1.0)
     assert same(bare(digits.images[:300]), alone)
     assert bare.traces == 1
     assert not alone.escalated.any()
@@ -165,13 +164,19 @@ def test_how_many_are_asked_at_once_changes_nothing_but_rounding(
     np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
 
 
-def test_a_shift_brings_paper_in_and_lets_go_of_what_leaves(fast: keras.Model) -> None:
-    page = np.full((1, 28, 28, 1), 1.0, np.float32)
+def test_a_shift_brings_paper_in_and_lets_go_of_what_leaves() -> None:
+    page = np.full((2, 28, 28, 1), 1.0, np.float32)
     moved = np.zeros_like(page)
     moved[:, 3:, :-2] = 1.0
-    np.testing.assert_allclose(
-        mean_logits([fast], tf.constant(page), ((3, -2),)), mean_logits([fast], tf.constant(moved), UNMOVED), atol=1e-4
+    np.testing.assert_array_equal(looks(page, ((0, 0), (3, -2))), np.concatenate([page, moved]))
+
+
+def test_what_is_said_of_an_image_is_averaged_over_its_own_looks() -> None:
+    said = np.arange(60, dtype=np.float32).reshape(6, 10)
+    np.testing.assert_array_equal(
+        mean_of_looks(said, CROSS[:3]), np.stack([said[[0, 2, 4]].mean(0), said[[1, 3, 5]].mean(0)])
     )
+    np.testing.assert_array_equal(mean_of_looks(said, UNMOVED), said)
 
 
 def test_images_of_another_shape_or_type_are_refused(make: Callable[..., Cascade]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from classifier.components import keep_digit
-from classifier.form import centre, clear_paper, crop, fit
+from classifier.form import centre, clear_paper, crop, fit, passes_unchanged
 from classifier.paper import turn
 from classifier.predict import Predictor
 from classifier.preprocess import (
@@ -18,9 +18,12 @@ from classifier.preprocess import (
     FORM,
     INK_SIDE,
     NAMES,
+    SIDE,
     Image,
+    Sheet,
     centre_of_mass,
     explain,
+    in_mnist_form,
     prepare,
     to_network_input,
 )
@@ -230,3 +233,22 @@ def test_a_picture_as_small_as_mnists_holds_one_digit_however_broken() -> None:
     with pytest.raises(ImageRejected) as caught:
         prepare(large)
     assert caught.value.reason is Reason.SEVERAL
+
+
+def test_what_is_passed_without_taking_the_steps_is_what_they_would_leave_as_it_is() -> None:
+    rng = np.random.default_rng(3)
+    passed = 0
+    for _ in range(2000):
+        picture = np.zeros((SIDE, SIDE), np.uint8)
+        left, top = rng.integers(3, 9, 2)
+        width, height = rng.integers(18, 21, 2)
+        level, share = rng.choice([5, 7, 60, 255]), rng.choice([0.2, 0.6, 1.0])
+        picture[top : top + height, left : left + width] = level * (rng.random((height, width)) < share)
+        if passes_unchanged(picture):
+            passed += 1
+            sheet = Sheet(picture.copy())
+            for step in FIND:
+                step(sheet)
+            assert np.array_equal(sheet.pixels, picture)
+            assert in_mnist_form(sheet.pixels)
+    assert passed > 40

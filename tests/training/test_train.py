@@ -12,6 +12,7 @@ import pytest
 from classifier.artifact import read_card
 from classifier.predict import Predictor
 from core.errors import ArtifactError, RecipeError
+from core.vocabulary import Runtime
 from training.augment import Variation
 from training.batches import Batches
 from training.dataset import Dataset, Digits, Split
@@ -63,7 +64,8 @@ def test_training_on_few_digits_learns_and_leaves_a_model_that_scores_as_its_car
     assert card.validation["images"] == 300
     assert len(card.fast.history["loss"]) == len(card.fast.history["seconds"]) == 3
     assert not card.careful
-    assert sorted(path.name for path in (tmp_path / "my-model").iterdir()) == ["card.json", "fast.keras"]
+    assert {path.name for path in (tmp_path / "my-model").iterdir()} == {"card.json", *(one.file for one in card.files)}
+    assert set(card.fast.exports) == set(card.agreement) == {Runtime.LITERT, Runtime.LITERT_INT8}
 
     predictor = Predictor(tmp_path / "my-model", batch_size=128)
     evaluation = evaluate(predictor, dataset.test.images, dataset.test.labels)
