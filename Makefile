@@ -9,6 +9,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 FUZZING := $(VENV)/.fuzzing-installed
+BENCHING := $(VENV)/.benching-installed
 
 .DEFAULT_GOAL := help
 
@@ -34,6 +35,14 @@ models: $(RUNTIME) ## Train the shipped models anew into build/models; DATA=mnis
 		test -f build/models/$$name/card.json || \
 		$(BIN)/digitline train --recipe $$name --output build/models/$$name $(if $(DATA),--data $(DATA)) || exit 1; \
 	done
+
+.PHONY: bench
+bench: $(BENCHING) ## Measure the speed beside a bare loop and other ways, 40 minutes; ARGS="--only roofline --only line-sqlite"
+	$(BIN)/python -m benchmarks.speed $(ARGS)
+
+.PHONY: profile
+profile: $(BENCHING) ## Draw where a worker process spends its time, into build/profile.svg; ARGS="--line line-postgresql"
+	$(BIN)/python -m benchmarks.speed.profile $(ARGS)
 
 .PHONY: bench-pictures
 bench-pictures: $(RUNTIME) ## Read pictures as people send them, made from MNIST's test digits; DATA=mnist/ names its files
@@ -71,6 +80,8 @@ lock: ## Pin the newest requirements that pyproject.toml allows (needs uv on the
 		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
 		--group fuzz -o requirements-fuzz.txt
+	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+		--group bench -c requirements.txt -c requirements-dev.txt -o requirements-bench.txt
 
 .PHONY: clean
 clean: ## Remove .venv and every cache; the line's home stays
@@ -92,6 +103,10 @@ $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 
 $(FUZZING): requirements-fuzz.txt $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
+	@touch $@
+
+$(BENCHING): requirements-bench.txt $(RUNTIME)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	@touch $@
 
 # Bytecode is compiled here, also where PYTHONDONTWRITEBYTECODE is set: without it TensorFlow takes 10 s longer to start.
