@@ -1,4 +1,4 @@
-"""Networks that Keras runs: folded, and traced by TensorFlow as one graph of one shape."""
+"""Networks that Keras runs: folded, and traced by TensorFlow as one graph."""
 
 from __future__ import annotations
 
@@ -20,24 +20,22 @@ from core.vocabulary import Runtime
 class KerasNetworks:
     """One network, or several whose logits are averaged, as `classifier.predict.Networks`."""
 
-    def __init__(self, models: Sequence[keras.Model], size: int) -> None:
-        """Trace networks and run them once.
+    def __init__(self, models: Sequence[keras.Model]) -> None:
+        """Make one graph of networks.
 
         Args:
             models: from float32 (n, 28, 28, 1) to logits (n, 10); at least one.
-            size: images that go through at once.
         """
-        self.size = size
         networks = [fold(model) for model in models]
 
         def mean_logits(images: tf.Tensor) -> tf.Tensor:
             return tf.add_n([network(images, training=False) for network in networks]) / len(networks)
 
+        # For any number of images: a graph for one number is no quicker, and fewer images would have to be padded.
         # Without autograph, which writes a file to /tmp each time.
         self._mean_logits = tf.function(
-            mean_logits, autograph=False, input_signature=[tf.TensorSpec((size, SIDE, SIDE, 1), tf.float32)]
+            mean_logits, autograph=False, input_signature=[tf.TensorSpec((None, SIDE, SIDE, 1), tf.float32)]
         )
-        self(np.zeros((size, SIDE, SIDE, 1), np.float32))
 
     @property
     def traces(self) -> int:
@@ -48,10 +46,10 @@ class KerasNetworks:
         """Compute logits.
 
         Args:
-            images: float32, (size, 28, 28, 1), 0 (paper) to 1 (ink).
+            images: float32, (n, 28, 28, 1), 0 (paper) to 1 (ink).
 
         Returns:
-            float32, (size, 10).
+            float32, (n, 10).
         """
         logits: NDArray[np.float32] = self._mean_logits(tf.constant(images)).numpy()
         return logits
@@ -71,9 +69,9 @@ def load(folder: Path, runtime: Runtime, sha256: str | None) -> tuple[list[keras
     return load_networks(folder, sha256=sha256)
 
 
-def ready(models: Sequence[keras.Model], size: int) -> KerasNetworks:
+def ready(models: Sequence[keras.Model]) -> KerasNetworks:
     """Make networks ready; as `KerasNetworks`."""
-    return KerasNetworks(models, size)
+    return KerasNetworks(models)
 
 
 def bind_to_one_thread() -> None:

@@ -19,38 +19,43 @@ from core.vocabulary import DIGITS, Runtime
 class LiteRTNetworks:
     """One network, or several whose logits are averaged, as `classifier.predict.Networks`."""
 
-    #: A shape is laid out once, and no other is ever asked for.
+    #: The graph is in the file.
     traces = 1
 
-    def __init__(self, interpreters: Sequence[Interpreter], size: int) -> None:
-        """Lay networks out for a shape and run them once.
+    def __init__(self, interpreters: Sequence[Interpreter]) -> None:
+        """Take networks.
 
         Args:
             interpreters: from float32 (n, 28, 28, 1) to logits (n, 10); at least one.
-            size: images that go through at once.
         """
-        self.size = size
         self._interpreters = interpreters
-        for interpreter in interpreters:
-            interpreter.resize_tensor_input(_place(interpreter.get_input_details()), (size, SIDE, SIDE, 1))
-            interpreter.allocate_tensors()
-        self(np.zeros((size, SIDE, SIDE, 1), np.float32))
+        #: Images for which they are laid out.
+        self._size = 0
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute logits.
 
         Args:
-            images: float32, (size, 28, 28, 1), 0 (paper) to 1 (ink).
+            images: float32, (n, 28, 28, 1), 0 (paper) to 1 (ink).
 
         Returns:
-            float32, (size, 10).
+            float32, (n, 10).
         """
-        total = np.zeros((self.size, DIGITS), np.float32)
+        if len(images) != self._size:
+            self._lay_out(len(images))
+        total = np.zeros((self._size, DIGITS), np.float32)
         for interpreter in self._interpreters:
             interpreter.set_tensor(_place(interpreter.get_input_details()), images)
             interpreter.invoke()
             total += interpreter.get_tensor(_place(interpreter.get_output_details()))
         return total / np.float32(len(self._interpreters))
+
+    def _lay_out(self, size: int) -> None:
+        """Lay the networks out for a number of images; once they have run, it takes less than a tenth of a millisecond."""
+        for interpreter in self._interpreters:
+            interpreter.resize_tensor_input(_place(interpreter.get_input_details()), (size, SIDE, SIDE, 1))
+            interpreter.allocate_tensors()
+        self._size = size
 
 
 def load(folder: Path, runtime: Runtime, sha256: str | None) -> tuple[list[Interpreter], Card]:
@@ -103,9 +108,9 @@ def interpreter(content: bytes, path: Path) -> Interpreter:
     return found
 
 
-def ready(interpreters: Sequence[Interpreter], size: int) -> LiteRTNetworks:
+def ready(interpreters: Sequence[Interpreter]) -> LiteRTNetworks:
     """Make networks ready; as `LiteRTNetworks`."""
-    return LiteRTNetworks(interpreters, size)
+    return LiteRTNetworks(interpreters)
 
 
 def bind_to_one_thread() -> None:

@@ -1,4 +1,4 @@
-"""Prepared images to labels, in batches of one fixed shape; the doubtful ones are asked about twice.
+"""Prepared images to labels, batch by batch; the doubtful ones are asked about twice.
 
 What is decided here is the same whatever runs the networks, and needs neither Keras nor TensorFlow.
 """
@@ -20,10 +20,10 @@ from classifier.preprocess import SIDE, Image, to_network_input
 from classifier.views import UNMOVED, Shift, looks, mean_of_looks
 from core.vocabulary import DIGITS, Runtime
 
-#: Images that go through the careful networks at once: few are asked about in a batch, and padding costs as much.
-CAREFUL_BATCH = 4
+#: Images that go through the careful networks at once, at most.
+CAREFUL_BATCH = 64
 
-#: What runs networks, by module; each has `load(folder, runtime, sha256)`, `ready(networks, size)` and
+#: What runs networks, by module; each has `load(folder, runtime, sha256)`, `ready(networks)` and
 #: `bind_to_one_thread()`. They are named, not imported: none of them is needed where another is chosen.
 _MODULES = {
     Runtime.KERAS: "classifier.keras_runtime",
@@ -33,23 +33,20 @@ _MODULES = {
 
 
 class Networks(Protocol):
-    """One network, or several whose logits are averaged: in memory, made for one shape, and warm."""
-
-    #: Images that go through at once.
-    size: int
+    """One network, or several whose logits are averaged, in memory."""
 
     @property
     def traces(self) -> int:
-        """How often they were laid out for a shape: once, or something costs a hundred times what it should."""
+        """How often they were made into a graph: once, or something costs a hundred times what it should."""
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute logits.
 
         Args:
-            images: float32, (size, 28, 28, 1), 0 (paper) to 1 (ink).
+            images: float32, (n, 28, 28, 1), 0 (paper) to 1 (ink); any n from 1 on.
 
         Returns:
-            float32, (size, 10).
+            float32, (n, 10).
         """
 
 
@@ -78,20 +75,22 @@ class Scores:
 class Scorer:
     """A network that sees every image."""
 
-    def __init__(self, fast: Networks, *, temperature: float) -> None:
-        """Take a network.
+    def __init__(self, fast: Networks, *, temperature: float, batch_size: int) -> None:
+        """Take a network, and make it warm.
 
         Args:
-            fast: the network; of its size are the batches, and 256 to 1,024 is quick.
+            fast: the network.
             temperature: what the logits are divided by.
+            batch_size: images that go through it at once, at most; 256 to 1,024 is quick.
         """
-        self.batch_size = fast.size
+        self.batch_size = batch_size
         self._fast = fast
         self._temperature = temperature
+        fast(np.zeros((batch_size, SIDE, SIDE, 1), np.float32))
 
     @property
     def traces(self) -> int:
-        """How often the network was laid out for a shape; see `Networks.traces`."""
+        """How often the network was made into a graph; see `Networks.traces`."""
         return self._fast.traces
 
     def __call__(self, images: Image) -> Scores:
@@ -108,7 +107,7 @@ class Scorer:
         parts = []
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]
-            logits = self._fast(_input(batch, self.batch_size))[: len(batch)]
+            logits = self._fast(to_network_input(batch))
             parts.append(_scores(logits / np.float32(self._temperature), escalated=False))
         return _joined(parts)
 
@@ -124,28 +123,34 @@ class Cascade(Scorer):
         temperature: float,
         careful_temperature: float,
         escalate_below: float,
+        batch_size: int,
         shifts: Sequence[Shift] = UNMOVED,
+        careful_batch: int = CAREFUL_BATCH,
     ) -> None:
-        """Join networks.
+        """Join networks, and make them warm.
 
         Args:
             fast: the fast network.
-            careful: all careful networks; their size is a multiple of the number of shifts. None: the fast network
-                has the last word.
+            careful: all careful networks; None: the fast network has the last word.
             temperature: what the fast network's logits are divided by.
             careful_temperature: what the mean of the careful networks' logits is divided by.
             escalate_below: calibrated confidence of the fast network under which the careful ones are asked.
+            batch_size: images that go through the fast network at once, at most.
             shifts: how an image is moved each time that the careful networks look at it.
+            careful_batch: images that go through the careful networks at once, at most.
         """
-        super().__init__(fast, temperature=temperature)
+        super().__init__(fast, temperature=temperature, batch_size=batch_size)
         self._careful = careful
         self._careful_temperature = careful_temperature
         self._escalate_below = escalate_below
         self._shifts = shifts
+        self._careful_batch = careful_batch
+        if careful is not None:
+            careful(np.zeros((len(shifts), SIDE, SIDE, 1), np.float32))
 
     @property
     def traces(self) -> int:
-        """How often the networks that were laid out oftenest were laid out; see `Networks.traces`."""
+        """How often the networks that were made into a graph oftenest were; see `Networks.traces`."""
         return max(super().traces, 0 if self._careful is None else self._careful.traces)
 
     def __call__(self, images: Image) -> Scores:
@@ -165,12 +170,11 @@ class Cascade(Scorer):
     def _ask(self, careful: Networks, images: Image, scores: Scores) -> None:
         """Ask about what the fast network is not sure of, as much as goes at once."""
         places = np.flatnonzero(scores.confidences < self._escalate_below)
-        at_once = careful.size // len(self._shifts)
-        for start in range(0, len(places), at_once):
-            doubtful = places[start : start + at_once]
-            said = mean_of_looks(careful(looks(_input(images[doubtful], at_once), self._shifts)), self._shifts)
-            calibrated = said[: len(doubtful)] / np.float32(self._careful_temperature)
-            _replace(scores, doubtful, _scores(calibrated, escalated=True))
+        for start in range(0, len(places), self._careful_batch):
+            doubtful = places[start : start + self._careful_batch]
+            seen = looks(to_network_input(images[doubtful]), self._shifts)
+            said = mean_of_looks(careful(seen), self._shifts)
+            _replace(scores, doubtful, _scores(said / np.float32(self._careful_temperature), escalated=True))
 
 
 class Predictor(Cascade):
@@ -197,11 +201,12 @@ class Predictor(Cascade):
         loaded = time.perf_counter()
         asked = bool(careful and self.card.escalate_below)
         super().__init__(
-            module.ready([fast], batch_size),
-            module.ready(careful, CAREFUL_BATCH * len(self.card.shifts)) if asked else None,
+            module.ready([fast]),
+            module.ready(careful) if asked else None,
             temperature=self.card.temperature,
             careful_temperature=self.card.careful_temperature,
             escalate_below=self.card.escalate_below,
+            batch_size=batch_size,
             shifts=self.card.shifts,
         )
         #: Seconds that it took to load the networks, and to make them warm.
@@ -217,13 +222,6 @@ def bind_to_one_thread(runtime: Runtime = Runtime.KERAS) -> None:
     module: Any = import_module(_MODULES[runtime])
     module.bind_to_one_thread()
     cv2.setNumThreads(1)
-
-
-def _input(images: Image, size: int) -> NDArray[np.float32]:
-    """Bring up to `size` images to the networks' shape; a short batch is padded with paper."""
-    if len(images) < size:
-        images = np.concatenate([images, np.zeros((size - len(images), SIDE, SIDE), np.uint8)])
-    return to_network_input(images)
 
 
 def _scores(logits: NDArray[np.float32], *, escalated: bool) -> Scores:

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     settle_time: float = Field(1.5, ge=0)
 
     #: Images in one batch.
-    batch_size: int = Field(256, ge=1, le=4096)
+    batch_size: int = Field(512, ge=1, le=4096)
     #: Jobs of up to this many images go to the queue `express`.
     express_limit: int = Field(256, ge=1)
     #: Folder of the model that scores; default: the shipped one.

@@ -16,7 +16,7 @@ from scipy.special import softmax
 
 from classifier.artifact import RiskPoint
 from classifier.keras_runtime import KerasNetworks
-from classifier.predict import CAREFUL_BATCH, Cascade
+from classifier.predict import Cascade
 from classifier.preprocess import to_network_input
 from classifier.views import UNMOVED, Shift, looks, mean_of_looks
 from training.batches import Teacher
@@ -73,8 +73,9 @@ def assemble(
         looked = mean_of_looks(np.mean([_predict(model, seen) for model in careful], axis=0), shifts)
         careful_temperature = fit_temperature(looked, validation.labels[unsure])
     scorer = Cascade(
-        KerasNetworks([fast], _BATCH),
-        KerasNetworks(careful, CAREFUL_BATCH * len(shifts)) if careful else None,
+        KerasNetworks([fast]),
+        KerasNetworks(careful) if careful else None,
+        batch_size=_BATCH,
         shifts=shifts,
         temperature=temperature,
         careful_temperature=careful_temperature,

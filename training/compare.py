@@ -166,7 +166,7 @@ def _network(parts: Split, recipe: Recipe, progress: Progress) -> _Fitted:
         path = Path(folder) / "network.keras"
         plain.save(path)
         size = path.stat().st_size
-    scorer = Scorer(KerasNetworks([plain], _BATCH), temperature=1.0)
+    scorer = Scorer(KerasNetworks([plain]), temperature=1.0, batch_size=_BATCH)
     return _Fitted(lambda images: scorer(images).labels, size)
 
 

@@ -22,7 +22,7 @@ from classifier import keras_runtime, litert_runtime
 from classifier.artifact import Agreement, Card, Exported, Network, exported_file
 from classifier.fold import fold
 from classifier.judge import judge
-from classifier.predict import CAREFUL_BATCH, Cascade, Scores
+from classifier.predict import Cascade, Scores
 from classifier.preprocess import to_network_input
 from core.errors import ArtifactError
 from core.quiet import without_native_chatter
@@ -79,11 +79,12 @@ def _cascade(module: Any, networks: Sequence[Any], card: Card) -> Cascade:
     """Join loaded networks by their card."""
     fast, *careful = networks
     return Cascade(
-        module.ready([fast], _BATCH),
-        module.ready(careful, CAREFUL_BATCH * len(card.shifts)) if careful else None,
+        module.ready([fast]),
+        module.ready(careful) if careful else None,
         temperature=card.temperature,
         careful_temperature=card.careful_temperature,
         escalate_below=card.escalate_below,
+        batch_size=_BATCH,
         shifts=card.shifts,
     )
 

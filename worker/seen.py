@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
+from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
@@ -35,6 +36,8 @@ class Seen:
     ways: list[list[list[int]]] = field(default_factory=list)
     refusals: dict[int, ImageRejected] = field(default_factory=dict)
     _digits: list[Image] = field(default_factory=list)
+    #: Position and path of the image that is looked at.
+    _at: tuple[int, str] = (-1, "")
 
     @property
     def digits(self) -> Image:
@@ -64,17 +67,27 @@ class Seen:
         self.hashes.append(hashlib.sha256(data).hexdigest())
         self.ways.append([[len(digits) for digits in piece] for piece in ways])
 
-    @contextmanager
-    def looking_at(self, position: int, path: str) -> Iterator[None]:
-        """Keep the reason why an image has no digit, where what runs inside finds one."""
-        try:
-            yield
-        except ImageRejected as error:
+    def looking_at(self, position: int, path: str) -> Self:
+        """Keep the reason why an image has no digit, where what runs in the `with` finds one."""
+        self._at = position, path
+        return self
+
+    def __enter__(self) -> None:
+        """Look at the image that `looking_at` names."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        position, path = self._at
+        if isinstance(error, ImageRejected):
             self.refusals[position] = error
-        except _PICTURES_FAULT as error:
+        elif isinstance(error, _PICTURES_FAULT):
             # A picture nobody thought of; its siblings must not pay for it.
-            log.exception("%r cannot be read", path)
+            log.error("%r cannot be read", path, exc_info=error)
             self.refusals[position] = ImageRejected(Reason.UNREADABLE, f"The picture cannot be read: {error}.")
+        else:
+            return False
+        return True
 
 
 def _stacked(digits: Sequence[Image]) -> Image:

@@ -9,7 +9,7 @@ from typing import ClassVar
 #: Every candidate works in as many processes of one thread each.
 PROCESSES = 2
 #: Images that go through the fast network at once, wherever a candidate may choose: the line's default.
-BATCH = 256
+BATCH = 512
 
 
 class Work(StrEnum):

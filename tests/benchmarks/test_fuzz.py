@@ -96,7 +96,7 @@ def explorer(*codes: int) -> Explore:
 
 def test_fuzzing_goes_on_behind_a_bug_and_counts_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "explore", explorer(77, 71, 0))
-    report = driver.fuzz(tmp_path, runs=1000, seconds=0, seed=3, memory=512)
+    report = driver.fuzz(tmp_path, runs=300, seconds=0, seed=3, memory=512)
     assert [bug.name for bug in report.bugs] == ["crash-2", "crash-1"]
     assert report.tally.executions == 300
     assert report.coverage == 52
@@ -111,6 +111,13 @@ def test_a_bug_that_an_earlier_run_kept_is_found_again(tmp_path: Path, monkeypat
     monkeypatch.setattr(driver, "explore", explorer(77))
     report = driver.fuzz(tmp_path, runs=100, seconds=0, seed=3, memory=512)
     assert [bug.name for bug in report.bugs] == ["crash-0"]
+
+
+def test_a_process_that_ends_well_is_followed_by_another_until_all_runs_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "explore", explorer(0, 0, 0))
+    assert driver.fuzz(tmp_path, runs=300, seconds=0, seed=3, memory=512).tally.executions == 300
 
 
 def test_fuzzing_ends_at_the_runs_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,12 +46,14 @@ def make(fast: keras.Model, careful: list[keras.Model]) -> Callable[..., Cascade
         escalate_below: float, *, batch_size: int = 64, careful_batch: int = 4, shifts: Sequence[Shift] = UNMOVED
     ) -> Cascade:
         return Cascade(
-            KerasNetworks([fast], batch_size),
-            KerasNetworks(careful, careful_batch * len(shifts)),
+            KerasNetworks([fast]),
+            KerasNetworks(careful),
             temperature=TEMPERATURE,
             careful_temperature=CAREFUL_TEMPERATURE,
             escalate_below=escalate_below,
+            batch_size=batch_size,
             shifts=shifts,
+            careful_batch=careful_batch,
         )
 
     return build_cascade
@@ -105,7 +107,7 @@ def test_doubtful_images_get_the_calibrated_mean_of_the_careful_networks_over_al
 def test_how_much_an_image_is_like_a_digit_is_the_fast_networks_word_whoever_reads_it(
     make: Callable[..., Cascade], fast: keras.Model, digits: Digits
 ) -> None:
-    alone = Scorer(KerasNetworks([fast], 64), temperature=TEMPERATURE)(digits.images[:200])
+    alone = Scorer(KerasNetworks([fast]), temperature=TEMPERATURE, batch_size=64)(digits.images[:200])
     asked = make(1.0)(digits.images[:200])
     assert asked.escalated.all()
     np.testing.assert_array_equal(asked.energies, alone.energies)
@@ -113,7 +115,7 @@ def test_how_much_an_image_is_like_a_digit_is_the_fast_networks_word_whoever_rea
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 63, 64, 65, 200])
-def test_any_number_of_images_is_scored_and_padding_changes_no_score(
+def test_any_number_of_images_is_scored_and_how_many_changes_no_score(
     count: int, make: Callable[..., Cascade], digits: Digits
 ) -> None:
     cascade = make(1.0)
@@ -135,10 +137,16 @@ def test_every_network_is_traced_once_whatever_is_escalated(make: Callable[..., 
 def test_a_cascade_that_never_escalates_is_its_fast_network(
     make: Callable[..., Cascade], fast: keras.Model, digits: Digits
 ) -> None:
-    alone = Scorer(KerasNetworks([fast], 64), temperature=TEMPERATURE)(digits.images[:300])
+    alone = Scorer(KerasNetworks([fast]), temperature=TEMPERATURE, batch_size=64)(digits.images[:300])
     assert same(make(0.0)(digits.images[:300]), alone)
-    fast_alone = KerasNetworks([fast], 64)
-    bare = Cascade(fast_alone, None, temperature=TEMPERATURE, careful_temperature=1.0, escalate_below=1.0)
+    bare = Cascade(
+        KerasNetworks([fast]),
+        None,
+        temperature=TEMPERATURE,
+        careful_temperature=1.0,
+        escalate_below=1.0,
+        batch_size=64,
+    )
     assert same(bare(digits.images[:300]), alone)
     assert bare.traces == 1
     assert not alone.escalated.any()

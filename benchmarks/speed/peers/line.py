@@ -42,7 +42,7 @@ def opened(peer: Line) -> Iterator[Measure]:
         if peer.database == "postgresql":
             chosen["DATABASE_URL"] = stack.enter_context(postgresql.running())
         os.environ.update({f"DIGITLINE_{name}": value for name, value in chosen.items()})
-        log = stack.enter_context(_up(home, flower=peer.flower, processes=peer.processes))
+        log = stack.enter_context(up(home, flower=peer.flower, processes=peer.processes))
         if peer.flower:
             stack.enter_context(_asked_for_metrics(log))
         yield _measure
@@ -59,7 +59,7 @@ def _measure(folder: Path) -> Run:
 
 
 @contextmanager
-def _up(home: Path, *, flower: bool, processes: int) -> Iterator[Path]:
+def up(home: Path, *, flower: bool, processes: int) -> Iterator[Path]:
     """Run `digitline up`; yields its log."""
     log = home / "up.log"
     verb = ["up", "--flower" if flower else "--no-flower"]

@@ -1,0 +1,1 @@
+"""How long one image takes from its submission to its committed row."""
