@@ -48,6 +48,10 @@ profile: $(BENCHING) ## Draw where a worker process spends its time, into build/
 bench-pictures: $(RUNTIME) ## Read pictures as people send them, made from MNIST's test digits; DATA=mnist/ names its files
 	$(BIN)/python -m benchmarks.pictures $(if $(DATA),--data $(DATA)) $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: $(DEVELOPMENT) ## Take 1,000,000 images through the line on both databases, 5 minutes; ARGS="--images 100000 --score"
+	$(BIN)/python -m benchmarks.scale $(ARGS)
+
 .PHONY: test
 test: $(DEVELOPMENT) ## Run the tests; ARGS="tests/core -k lease" chooses
 	$(BIN)/python -m pytest $(ARGS)

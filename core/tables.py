@@ -168,6 +168,9 @@ batches = Table(
     # After most, for it is large: SQLite reads a row's earlier columns without touching it.
     Column("manifest", JSON, nullable=False),
     Column("escalated", Integer, nullable=False, server_default=text("0")),
+    # Of a batch that has ended: how many of its images got which verdict, and were rejected for which reason.
+    Column("verdicts", JSON(none_as_null=True)),
+    Column("reasons", JSON(none_as_null=True)),
     UniqueConstraint("job_id", "sequence"),
     CheckConstraint("state IN ('queued', 'leased', 'done', 'quarantined', 'cancelled')", name="state"),
 )

@@ -115,7 +115,7 @@ def plan(
     claim: str | None,
 ) -> NewJob:
     """List a folder and cut it into batches; touches neither server."""
-    files = folders.list_files(folder)
+    files = folders.find_files(folder)
     manifests = folders.cut(files, folders.true_labels(folder, files, labels), settings.batch_size)
     small = len(files) <= settings.express_limit
     return NewJob(

@@ -120,16 +120,18 @@ def finish(database: Database, lease: Lease, outcome: Outcome, shadow: Shadow | 
         StaleLease: somebody else took the batch over; nothing was written.
     """
     started = time.perf_counter()
-    values = {"state": BatchState.DONE.value, **outcomes.counts(outcome), **_NO_LEASE}
     batch = lease.batch
     with database.begin() as connection:
-        _only_holder(connection.execute(update(_batches).where(_held(lease)).values(values)).rowcount, lease)
+        held = select(_batches.c.id).where(_held(lease)).with_for_update(key_share=True)
+        _only_holder(len(connection.execute(held).all()), lease)
         outcomes.insert_outcome(connection, batch.id, outcome)
         if shadow is not None:
             shadows.insert_shadow(connection, batch.id, outcome, shadow)
         timings = {WAIT: lease.waited, **outcome.timings, "record": time.perf_counter() - started}
-        ended = {"timings": timings, "finished_at": clock.now()}
-        connection.execute(update(_batches).where(_batches.c.id == batch.id).values(ended))
+        ended = {"state": BatchState.DONE.value, "timings": timings, "finished_at": clock.now()}
+        # One update: with a second one, PostgreSQL would look up the job anew, for the row is this transaction's own.
+        chosen = update(_batches).where(_batches.c.id == batch.id)
+        connection.execute(chosen.values({**ended, **outcomes.counts(outcome), **_NO_LEASE}))
         endings.settle(connection, batch.job_id)
 
 
@@ -170,10 +172,17 @@ def to_send_again(
     queued = and_(_batches.c.state == BatchState.QUEUED.value, ~_job_is_paused())
     overdue = and_(queued, _batches.c.sent_at < clock.seconds_from_now(-resend_after))
     distrusted = _batches.c.sent_at < clock.seconds_from_now(-held_for)
+    chosen = select(_batches.c.id, distrusted.label("distrusted")).where(overdue).order_by(_batches.c.id)
+    with database.read() as connection:
+        rows = connection.execute(chosen)
+        lost = [row.id for row in rows if row.id not in waiting and (row.distrusted or row.id not in held)][:limit]
+    if not lost:
+        return []
     with database.begin() as connection:
-        rows = connection.execute(_select_batches(overdue, distrusted.label("distrusted")).order_by(_batches.c.id))
-        lost = [row for row in rows if row.id not in waiting and (row.distrusted or row.id not in held)]
-        return [_batch(row) for row in lost[:limit] if _mark_sent(connection, row.id, overdue)]
+        mine = [batch_id for batch_id in lost if _mark_sent(connection, batch_id, overdue)]
+        return [
+            _batch(row) for row in connection.execute(_select_batches(_batches.c.id.in_(mine)).order_by(_batches.c.id))
+        ]
 
 
 def take_back_overdue(database: Database, max_attempts: int) -> list[int]:
@@ -272,7 +281,8 @@ def _quarantine(connection: Connection, row: Row[Any]) -> None:
     unread = Counter(rejection.true_label for rejection in rejections if rejection.true_label is not None)
     outcomes.insert_rejections(connection, row.id, rejections)
     outcomes.insert_confusion(connection, row.id, [Cell(actual, None, count) for actual, count in unread.items()])
-    values = {"state": BatchState.QUARANTINED.value, "quarantined": row.size, "finished_at": clock.now(), **_NO_LEASE}
+    counts = {"quarantined": row.size, "verdicts": {}, "reasons": {Reason.QUARANTINED.value: row.size}}
+    values = {"state": BatchState.QUARANTINED.value, **counts, "finished_at": clock.now(), **_NO_LEASE}
     connection.execute(update(_batches).where(_batches.c.id == row.id).values(values))
 
 

@@ -18,7 +18,7 @@ def settle(connection: Connection, job_id: int) -> None:
     """End a job that is over, or pause one that has spent its failure budget; part of the caller's transaction."""
     # Two last batches may finish at once: the second waits here, and then sees what the first one wrote.
     job = connection.execute(
-        select(_jobs.c.options, _jobs.c.found).where(_jobs.c.id == job_id).with_for_update()
+        select(_jobs.c.options, _jobs.c.found).where(_jobs.c.id == job_id).with_for_update(key_share=True)
     ).one_or_none()
     if job is None:
         return
@@ -38,7 +38,7 @@ def close_all_over(database: Database) -> int:
 
 def _lock_and_close(database: Database, job_id: int) -> bool:
     with database.begin() as connection:
-        connection.execute(select(_jobs.c.id).where(_jobs.c.id == job_id).with_for_update())
+        connection.execute(select(_jobs.c.id).where(_jobs.c.id == job_id).with_for_update(key_share=True))
         return _close(connection, job_id)
 
 

@@ -24,7 +24,7 @@ from core import clock, tables
 from core.database import Database
 from core.errors import JobNotFound, ModelNotFound
 from core.ledger.models import PRODUCTION
-from core.vocabulary import Accounts, BatchState, Job, JobState, NewJob, QueueName, Trigger, number_of
+from core.vocabulary import Accounts, BatchState, Job, JobState, Manifest, NewJob, QueueName, Trigger, number_of
 
 _jobs, _batches, _models = tables.jobs, tables.batches, tables.models
 
@@ -91,8 +91,11 @@ def find(database: Database, reference: str) -> Job:
 
 def newest(database: Database, limit: int) -> list[Job]:
     """The newest jobs, the newest first."""
+    # Chosen before their batches are added up, or PostgreSQL may add up those of every job there ever was.
+    chosen = select(_jobs.c.id).order_by(_jobs.c.id.desc()).limit(limit)
     with database.read() as connection:
-        return [_job(row) for row in connection.execute(_select_jobs().order_by(_jobs.c.id.desc()).limit(limit))]
+        rows = connection.execute(_select_jobs(_jobs.c.id.in_(chosen)).order_by(_jobs.c.id.desc()))
+        return [_job(row) for row in rows]
 
 
 def of_claim(database: Database, claim: str) -> Job | None:
@@ -183,19 +186,20 @@ def _insert_job(connection: Connection, new: NewJob) -> int:
 
 
 def _insert_batches(connection: Connection, job_id: int, new: NewJob) -> None:
-    rows = [
-        {
-            "job_id": job_id,
-            "sequence": sequence,
-            "size": len(manifest),
-            "state": BatchState.QUEUED.value,
-            "manifest": {"paths": list(manifest.paths), "true_labels": manifest.true_labels},
-        }
-        for sequence, manifest in enumerate(new.manifests, start=1)
-    ]
     statement = insert(_batches).values(sent_at=clock.now())
-    for start in range(0, len(rows), _INSERT_CHUNK):
-        connection.execute(statement, rows[start : start + _INSERT_CHUNK])
+    for start in range(0, len(new.manifests), _INSERT_CHUNK):
+        chunk = enumerate(new.manifests[start : start + _INSERT_CHUNK], start=start + 1)
+        connection.execute(statement, [_new_batch(job_id, sequence, manifest) for sequence, manifest in chunk])
+
+
+def _new_batch(job_id: int, sequence: int, manifest: Manifest) -> dict[str, Any]:
+    return {
+        "job_id": job_id,
+        "sequence": sequence,
+        "size": len(manifest),
+        "state": BatchState.QUEUED.value,
+        "manifest": {"paths": list(manifest.paths), "true_labels": manifest.true_labels},
+    }
 
 
 _COUNTS = ("scored", "rejected", "quarantined", "labelled", "correct", "escalated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,8 +16,8 @@ from core.tables import storable_path
 from core.vocabulary import Cell, Outcome, Prediction, Reason, Rejection
 
 
-def counts(outcome: Outcome) -> dict[str, int]:
-    """The batch's part of the accounts, by column of `batches`."""
+def counts(outcome: Outcome) -> dict[str, Any]:
+    """What the batch's images come to, by column of `batches`."""
     single = (prediction for prediction in outcome.predictions if not prediction.digits)
     quarantined = sum(rejection.reason is Reason.QUARANTINED for rejection in outcome.rejections)
     labelled = [prediction for prediction in single if prediction.true_label is not None]
@@ -27,6 +28,8 @@ def counts(outcome: Outcome) -> dict[str, int]:
         "labelled": len(labelled),
         "correct": sum(prediction.label == prediction.true_label for prediction in labelled),
         "escalated": outcome.escalated,
+        "verdicts": Counter(prediction.verdict.value for prediction in outcome.predictions),
+        "reasons": Counter(rejection.reason.value for rejection in outcome.rejections),
     }
 
 

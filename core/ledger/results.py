@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, column, func, literal, null, select, table, type_coerce, union_all
+from sqlalchemy import ColumnElement, Row, Select, column, literal, null, select, table, type_coerce, union_all
 
 from core import tables
 from core.database import Database
-from core.vocabulary import Cell, Digit, Reason, Verdict
+from core.vocabulary import BatchState, Cell, Digit, Reason, Verdict
 
 #: Views of the migrations, for this module's own reading.
 _job_confusion = table("job_confusion", column("job_id"), column("actual"), column("predicted"), column("count"))
+
+#: States of a batch whose images have all met their end.
+_ENDED = (BatchState.DONE.value, BatchState.QUARANTINED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +72,28 @@ def job_confusion(database: Database, job_id: int) -> list[Cell]:
 
 def rejection_counts(database: Database, job_id: int) -> dict[Reason, int]:
     """How many images of a job were rejected for each reason, the most frequent first."""
-    rejections, batches = tables.rejections, tables.batches
-    images = func.count().label("images")
-    counted = (
-        select(rejections.c.reason, images)
-        .join(batches, batches.c.id == rejections.c.batch_id)
-        .where(batches.c.job_id == job_id)
-        .group_by(rejections.c.reason)
-        .order_by(images.desc(), rejections.c.reason)
-    )
-    with database.read() as connection:
-        return {Reason(row.reason): int(row.images) for row in connection.execute(counted)}
+    counts = _summed(database, job_id, tables.batches.c.reasons)
+    return {Reason(reason): counts[reason] for reason in sorted(counts, key=lambda reason: (-counts[reason], reason))}
 
 
 def verdict_counts(database: Database, job_id: int) -> dict[Verdict, int]:
     """How many images of a job are taken for what; every verdict is there, and those never seen are in none."""
-    predictions, batches = tables.predictions, tables.batches
-    counted = (
-        select(predictions.c.verdict, func.count().label("images"))
-        .join(batches, batches.c.id == predictions.c.batch_id)
-        .where(batches.c.job_id == job_id)
-        .group_by(predictions.c.verdict)
-    )
-    counts = dict.fromkeys(Verdict, 0)
-    with database.read() as connection:
-        counts.update({Verdict(row.verdict): int(row.images) for row in connection.execute(counted)})
+    scored = _summed(database, job_id, tables.batches.c.verdicts)
+    counts = {verdict: scored[verdict.value] for verdict in Verdict}
     for reason, images in rejection_counts(database, job_id).items():
         if reason.verdict is not None:
             counts[reason.verdict] += images
     return counts
+
+
+def _summed(database: Database, job_id: int, counts: ColumnElement[Any]) -> Counter[str]:
+    """Counts of a job's batches that have ended, added up; a batch that is scored anew has those of before until then."""
+    batches, summed = tables.batches, Counter[str]()
+    chosen = select(counts).where(batches.c.job_id == job_id, batches.c.state.in_(_ENDED))
+    with database.read() as connection:
+        for counted in connection.scalars(chosen):
+            summed.update(counted)
+    return summed
 
 
 def stage_seconds(database: Database, job_id: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:
@@ -69,7 +69,7 @@ def test_an_empty_file_is_refused(empty_sqlite_url: str) -> None:
 
 @pytest.mark.usefixtures("next_digitline")
 def test_an_older_revision_is_refused_until_it_is_migrated(database: Database) -> None:
-    with pytest.raises(RevisionMismatch, match="is at revision 0005, this Digitline needs 9999") as caught:
+    with pytest.raises(RevisionMismatch, match="is at revision 0006, this Digitline needs 9999") as caught:
         database.check_revision()
     assert caught.value.mend == "Run `digitline migrate`."
     command.upgrade(database.alembic_config(), "head")

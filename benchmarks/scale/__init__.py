@@ -1,0 +1,1 @@
+"""How the line does with a million images: `python -m benchmarks.scale`."""
