@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, null, or_, select, update
 
 from core import clock, tables
 from core.database import Database
@@ -84,4 +84,7 @@ def retry(database: Database, job: Job) -> Job:
     return get(database, job.id)
 
 
-_NO_COUNTS = dict.fromkeys(("scored", "rejected", "quarantined", "labelled", "correct", "escalated"), 0)
+_NO_COUNTS = {
+    **dict.fromkeys(("scored", "rejected", "quarantined", "labelled", "correct", "escalated"), 0),
+    **dict.fromkeys(("verdicts", "reasons"), null()),
+}

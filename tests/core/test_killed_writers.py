@@ -48,4 +48,4 @@ def survive(database: Database, environment: dict[str, str], count: int, kills: 
 def test_writers_that_are_killed_at_any_moment_lose_nothing_and_harm_no_file(
     sqlite: Database, settings: MakeSettings
 ) -> None:
-    assert survive(sqlite, variables(settings()), count=60, kills=30) >= 60 * (WRITERS + 2)
+    assert survive(sqlite, variables(settings()), count=120, kills=30) >= 120 * (WRITERS + 2)
