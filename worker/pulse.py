@@ -23,7 +23,7 @@ class Stopwatch:
     def lap(self, name: str) -> None:
         """Count the time since the last lap towards a stage; called a few times an image, so it costs next to nothing."""
         now = time.perf_counter()
-        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._lapped
+        self.add(name, now - self._lapped)
         self._lapped = now
 
     @contextmanager
@@ -33,7 +33,11 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+            self.add(name, time.perf_counter() - started)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count seconds that were measured elsewhere towards a stage."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
 class Pulse:

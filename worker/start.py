@@ -31,7 +31,7 @@ class Start:
         if self._begun is not None:
             return
         for name, value in seconds.items():
-            self._watch.seconds[name] = self._watch.seconds.get(name, 0.0) + value
+            self._watch.add(name, value)
 
     def begin_batch(self) -> None:
         """A batch begins; only the first one counts."""

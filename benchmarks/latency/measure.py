@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,15 +55,3 @@ def measure(folder: Path) -> float:
     if job.accounts.scored != 1:
         raise LineError(f"Job {job.id} has ended with {job.accounts}.")
     return seconds
-
-
-@contextmanager
-def of_the_line(home: Path, processes: int) -> Iterator[Callable[..., None]]:
-    """Have this process and its children use a line of their own; yields what changes its settings."""
-
-    def use(**settings: str) -> None:
-        os.environ.update({f"DIGITLINE_{name}": value for name, value in settings.items()})
-
-    home.mkdir(parents=True)
-    use(HOME=str(home), CONCURRENCY=str(processes))
-    yield use

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +9,12 @@ from typing import Annotated
 import cv2
 import typer
 
+from benchmarks.command import run
 from benchmarks.pictures.bench import Reading, Row, number_made, read_clean, read_generator
 from benchmarks.pictures.catalogue import GENERATORS, Generator, Kind
 from benchmarks.pictures.measures import measures
 from benchmarks.pictures.sheets import write_sheet
 from benchmarks.pictures.table import as_record, print_findings
-from core.errors import DigitlineError
 from digitline.bar import image_bar
 from digitline.cli.data import Data, Json, find_data, writable_folder
 from digitline.cli.screen import screen
@@ -62,12 +61,8 @@ def pictures(
 
 
 def main() -> None:
-    """Run the command line; an error that a person can mend is one line on stderr."""
-    try:
-        app(prog_name="python -m benchmarks.pictures")
-    except DigitlineError as error:
-        print(f"{error} {error.mend}".strip(), file=sys.stderr)
-        sys.exit(1)
+    """Run the command line."""
+    run(app, "benchmarks.pictures")
 
 
 def _chosen(names: list[str]) -> list[Generator]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run
 from benchmarks.scale import work
 from benchmarks.scale.findings import Measured, print_findings
 from benchmarks.scale.folder import BLOCK, make_linked_folder
 from benchmarks.scale.servers import Kind, running
 from benchmarks.scale.usage import usage
 from core.database import Database
-from core.errors import DigitlineError
 from core.settings import get_settings
 from digitline.cli.screen import screen
 
@@ -60,12 +59,8 @@ def scale(
 
 
 def main() -> None:
-    """Run the command line; an error that a person can mend is one line on stderr."""
-    try:
-        app(prog_name="python -m benchmarks.scale")
-    except DigitlineError as error:
-        print(f"{error} {error.mend}".strip(), file=sys.stderr)
-        sys.exit(1)
+    """Run the command line."""
+    run(app, "benchmarks.scale")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from json import dumps
@@ -11,13 +10,13 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run
 from benchmarks.speed.candidates import CANDIDATES, Candidate, Work
 from benchmarks.speed.chart import write_chart
 from benchmarks.speed.figures import figures, ratios
 from benchmarks.speed.rounds import ROOT, Folders, Turn, missing_packages, take_turn
 from benchmarks.speed.table import as_record, print_findings
 from benchmarks.speed.work import folder_of, read_once
-from core.errors import DigitlineError
 from digitline.bar import step_bar
 from digitline.cli.data import Json, writable_folder
 from digitline.cli.screen import screen
@@ -73,12 +72,8 @@ def speed(
 
 
 def main() -> None:
-    """Run the command line; an error that a person can mend is one line on stderr."""
-    try:
-        app(prog_name="python -m benchmarks.speed")
-    except DigitlineError as error:
-        print(f"{error} {error.mend}".strip(), file=sys.stderr)
-        sys.exit(1)
+    """Run the command line."""
+    run(app, "benchmarks.speed")
 
 
 def _chosen(names: Sequence[str]) -> list[Candidate]:

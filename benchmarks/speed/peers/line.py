@@ -20,7 +20,7 @@ from benchmarks.speed.peer import Measure, Run
 from benchmarks.speed.peers import postgresql
 from core.errors import LineError
 from core.ledger.results import stage_seconds
-from core.settings import get_settings
+from core.settings import PREFIX, get_settings
 from core.vocabulary import Labels
 from digitline.connection import open_line
 from worker.process import READY
@@ -41,8 +41,8 @@ def opened(peer: Line) -> Iterator[Measure]:
         chosen = {"HOME": str(home), "CONCURRENCY": str(peer.processes), "BATCH_SIZE": str(peer.batch_size)}
         if peer.database == "postgresql":
             chosen["DATABASE_URL"] = stack.enter_context(postgresql.running())
-        os.environ.update({f"DIGITLINE_{name}": value for name, value in chosen.items()})
-        log = stack.enter_context(up(home, flower=peer.flower, processes=peer.processes))
+        os.environ.update({f"{PREFIX}{name}": value for name, value in chosen.items()})
+        log = stack.enter_context(_up(home, flower=peer.flower, processes=peer.processes))
         if peer.flower:
             stack.enter_context(_asked_for_metrics(log))
         yield _measure
@@ -59,7 +59,7 @@ def _measure(folder: Path) -> Run:
 
 
 @contextmanager
-def up(home: Path, *, flower: bool, processes: int) -> Iterator[Path]:
+def _up(home: Path, *, flower: bool, processes: int) -> Iterator[Path]:
     """Run `digitline up`; yields its log."""
     log = home / "up.log"
     verb = ["up", "--flower" if flower else "--no-flower"]
