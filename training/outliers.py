@@ -12,11 +12,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from classifier.preprocess import SIDE, Image, prepare
-from core.errors import ImageRejected
+from classifier.preprocess import SIDE, Image
 from training.dataset import NO_DIGIT, Digits
 from training.letters import LETTERS, TWINS
-from training.strokes import PAGE, bend, draw, write
+from training.strokes import PAGE, bend, draw, prepared, write
 
 _LETTERS = tuple(LETTERS.values())
 #: Without the letter that is a one as soon as its dot is taken for dust.
@@ -43,7 +42,7 @@ def outliers(count: int, *, seed: int) -> Digits:
     """
     images = np.empty((count, SIDE, SIDE), np.uint8)
     for place in range(count):
-        images[place] = _prepared(np.random.default_rng([seed, place]))
+        images[place] = prepared(_any_kind, np.random.default_rng([seed, place]))
     return Digits(images, np.full(count, NO_DIGIT, np.int64))
 
 
@@ -103,12 +102,6 @@ KINDS: dict[Callable[[np.random.Generator], Image], float] = {
 }
 
 
-def _prepared(rng: np.random.Generator) -> Image:
-    """Draw until something is drawn that preparation takes."""
+def _any_kind(rng: np.random.Generator) -> Image:
     kinds = list(KINDS)
-    while True:
-        kind = kinds[rng.choice(len(kinds), p=list(KINDS.values()))]
-        try:
-            return prepare(kind(rng))
-        except ImageRejected:
-            continue  # a letter of two parts, which may be taken for two
+    return kinds[rng.choice(len(kinds), p=list(KINDS.values()))](rng)

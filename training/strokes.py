@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.preprocess import Image
+from classifier.preprocess import Image, prepare
+from core.errors import ImageRejected
 
 #: Side of the page that is drawn on, in pixels: several times a prepared image's, so that strokes come out soft.
 PAGE = 96
@@ -19,29 +23,54 @@ _PENS = (5, 14)
 Stroke = NDArray[np.float64]
 
 
-def read_strokes(text: str) -> list[tuple[Stroke, bool]]:
-    """Read strokes from their short form.
+class Way(NamedTuple):
+    """The way of a pen: each of its points lies anywhere in a box."""
+
+    #: The corners of the boxes: float64, (n, 2) each.
+    low: Stroke
+    high: Stroke
+    #: Whether the pen bends smoothly through its points, or turns a corner at each.
+    smooth: bool
+
+
+def read_ways(text: str) -> list[Way]:
+    """Read the ways of a pen from their short form.
 
     Args:
-        text: points `x,y` from the top left, about 0 to 1; `|` lifts the pen; a stroke after `~` is bent smoothly, any
-            other has corners.
-
-    Returns:
-        Every stroke, and whether it is bent smoothly.
+        text: points `x,y` from the top left, about 0 to 1; `.1:.3` for a number means anywhere between both; `|` lifts
+            the pen; a stroke after `~` is bent smoothly, any other has corners.
     """
     found = []
     for one in text.split("|"):
-        points = [tuple(map(float, point.split(","))) for point in one.removeprefix("~").split()]
-        found.append((np.array(points), one.startswith("~")))
+        boxes = [_box(point) for point in one.removeprefix("~").split()]
+        low, high = np.array(boxes).transpose(2, 0, 1)
+        found.append(Way(low, high, smooth=one.startswith("~")))
     return found
 
 
+def _box(point: str) -> list[tuple[float, float]]:
+    """Read where a point may lie: least and greatest x, least and greatest y."""
+    ranges = [number.partition(":") for number in point.split(",")]
+    return [(float(low), float(high or low)) for low, _, high in ranges]
+
+
 def write(text: str, rng: np.random.Generator) -> list[Stroke]:
-    """Write strokes of the short form a little otherwise each time."""
-    wobble = rng.uniform(0.01, 0.06)
+    """Write strokes of the short form in some hand: points elsewhere in their boxes, lines bowed, corners rounded or not."""
+    wobble, bow = rng.uniform(0.01, 0.06), rng.uniform(0, 0.15)
     rounded = rng.random() < 0.2  # in haste corners become bends
-    written = [(points + rng.normal(0, wobble, points.shape), smooth) for points, smooth in read_strokes(text)]
-    return [bend(points) if smooth or rounded else points for points, smooth in written]
+    written = []
+    for low, high, smooth in read_ways(text):
+        points = rng.uniform(low, high) + rng.normal(0, wobble, low.shape)
+        written.append(bend(points) if smooth or rounded else _bowed(points, bow, rng))
+    return written
+
+
+def _bowed(points: Stroke, bow: float, rng: np.random.Generator) -> Stroke:
+    """Join points by lines of which each sags to a side, by `bow` of its length as a standard deviation."""
+    starts, ends = points[:-1], points[1:]
+    across = (ends - starts)[:, ::-1] * (-1, 1)
+    middles = (starts + ends) / 2 + across * rng.normal(0, bow, (len(starts), 1))
+    return np.concatenate([bend(line) for line in np.stack([starts, middles, ends], axis=1)])
 
 
 def bend(points: Stroke, steps: int = 8) -> Stroke:
@@ -81,6 +110,19 @@ def draw(strokes: list[Stroke], rng: np.random.Generator) -> Image:
     for stroke in turned:
         _line(page, (stroke - low) / span * room + 1.5 * pen, pen)
     return page
+
+
+def prepared(page: Callable[[np.random.Generator], Image], rng: np.random.Generator) -> Image:
+    """Draw a page until one is drawn that preparation takes: strokes that lie too far apart may be two digits.
+
+    Returns:
+        uint8, (28, 28), as scoring would prepare it.
+    """
+    while True:
+        try:
+            return prepare(page(rng))
+        except ImageRejected:
+            continue
 
 
 def _line(page: Image, points: Stroke, pen: int) -> None:

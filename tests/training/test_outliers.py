@@ -11,11 +11,11 @@ from training.dataset import NO_DIGIT
 from training.drawn import FORMS, drawn_digits
 from training.letters import LETTERS, TWINS
 from training.outliers import KINDS, outliers
-from training.strokes import bend, read_strokes
+from training.strokes import bend, read_ways
 
 
 def fills_the_unit_box(strokes: str) -> bool:
-    points = np.concatenate([points for points, _ in read_strokes(strokes)])
+    points = np.concatenate([corner for way in read_ways(strokes) for corner in way[:2]])
     return points.min() >= -0.1 and points.max() <= 1.2 and np.ptp(points, axis=0).max() > 0.6
 
 
@@ -84,6 +84,13 @@ def test_a_smooth_curve_goes_through_its_points() -> None:
     curve = bend(points, steps=5)
     assert curve.shape == (11, 2)
     np.testing.assert_allclose(curve[::5], points)
+
+
+def test_a_point_of_a_form_lies_anywhere_in_its_box() -> None:
+    (way,) = read_ways("~-.2:.3,.5 1,0:.25")
+    np.testing.assert_array_equal(way.low, [[-0.2, 0.5], [1, 0]])
+    np.testing.assert_array_equal(way.high, [[0.3, 0.5], [1, 0.25]])
+    assert way.smooth
 
 
 def test_a_picture_that_is_no_digit_is_to_be_as_likely_each() -> None:
