@@ -53,8 +53,8 @@ bench-scale: $(DEVELOPMENT) ## Take 1,000,000 images through the line on both da
 	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 .PHONY: test
-test: $(DEVELOPMENT) ## Run the tests; ARGS="tests/core -k lease" chooses
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEVELOPMENT) ## Run the tests, a file to each core; ARGS="tests/core -k lease" chooses
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile $(ARGS)
 
 .PHONY: chaos
 chaos: $(DEVELOPMENT) ## Kill, freeze and cut the whole line while folders arrive; ARGS="--minutes 3 --seed 1"

@@ -29,6 +29,8 @@ NEAR = 0.25
 CUT, HUNG = 0.15, 0.9
 #: What comes nearer to the border than the longer side by this is cut off by it.
 AT_BORDER = 150
+#: Least height of a digit in a picture cut at the ink's edges, as a share of the tallest: digits of a row are alike.
+TIGHT = 0.7
 #: Farthest that a digit which the border cuts off lies from the middle, as a share of the picture's sides.
 MAX_OFF = 0.3
 #: Least size of what is framed, as a share of the frame's.
@@ -122,7 +124,9 @@ def find_digits(ink: Image, lines: Image | None = None) -> list[Piece]:
         ImageRejected: `blank`, there are at most specks.
     """
     height, width = ink.shape
-    pieces = _without_frames(_without_strangers(_pieces(ink, lines), width, height))
+    pieces = _pieces(ink, lines)
+    _trust_tight(pieces, ink)
+    pieces = _without_frames(_without_strangers(pieces, width, height))
     least = max(MIN_DIGIT, MIN_SHARE * max(ink.shape))
     if not pieces or max(piece.size for piece in pieces) < least:
         raise blank("it shows specks, but no stroke")
@@ -167,6 +171,17 @@ def _outlines(ink: Image) -> list[Contour]:
     if hierarchy is None:
         return []
     return [contour for contour, links in zip(contours, hierarchy[0], strict=True) if links[3] < 0]
+
+
+def _trust_tight(pieces: list[Piece], ink: Image) -> None:
+    """Take tall pieces for whole where ink reaches all four sides: the picture was cut at the ink's own edges."""
+    x, y, width, height = cv2.boundingRect(ink)
+    edge = max(ink.shape) // AT_BORDER
+    if max(x, y, ink.shape[1] - x - width, ink.shape[0] - y - height) > edge:
+        return
+    tall = TIGHT * max(piece.height for piece in pieces)
+    for piece in pieces:
+        piece.cut &= piece.height < tall
 
 
 def _without_strangers(pieces: list[Piece], width: int, height: int) -> list[Piece]:

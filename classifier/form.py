@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -111,6 +113,19 @@ def crop(sheet: Sheet) -> None:
     sheet.ink = ink[y : y + height, x : x + width]
 
 
+def clear_around(sheet: Sheet) -> None:
+    """Make paper of all that is neither ink nor its soft edge, where light is uneven or lines were erased.
+
+    What is paler than ink was found to be none: shadow, and lines too pale to be taken off one by one.
+    """
+    if sheet.lines is None and not sheet.troubled:
+        return
+    ink = inked(sheet)
+    reach = max(2, round(stroke_width(ink) / 2))
+    near = cv2.dilate(ink, np.ones((2 * reach + 1,) * 2, np.uint8))
+    sheet.pixels = np.where(near > 0, sheet.pixels, np.uint8(sheet.paper))
+
+
 def even_stroke(sheet: Sheet) -> None:
     """Thicken hairlines and thin fat strokes until they are as wide as MNIST's."""
     width = stroke_width(inked(sheet)) * INK_SIDE / max(sheet.pixels.shape)
@@ -131,9 +146,9 @@ def _resize(sheet: Sheet, *, thin: bool) -> None:
     scale = STROKE_SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     pixels, ink = sheet.pixels, inked(sheet)
-    if thin and scale < 0.5:
+    if thin and scale < 1:
         # A hairline would fade in the mean of its surroundings, so it is made as wide as what is averaged.
-        brush = np.ones((round(1 / scale),) * 2, np.uint8)
+        brush = np.ones((math.ceil(1 / scale),) * 2, np.uint8)
         pixels, ink = cv2.dilate(pixels, brush), cv2.dilate(ink, brush)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     sheet.pixels = cv2.resize(pixels, size, interpolation=how)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from classifier.paper import between, rim_share
 from classifier.sheet import Image, Sheet, blank, inked, some_rows
+from classifier.straight import THICKEST, opened
 
 #: Side of the picture on which light is measured, in pixels.
 LIGHT_SIDE = 256
@@ -31,6 +32,9 @@ MAX_RIM = 0.03
 CLEARLY = 4.5
 #: Steepness of an edge that tells how strong ink is, and of one that a stroke has at least, by the steepest edges.
 SHARP, SOFT = 0.6, 0.3
+#: Share of its outline that is steep in a piece of ink that no shadow joins, and in a stroke within one; share of the
+#: steep outline of both that the stroke has; and levels at which it is looked for, between that of ink and the strongest.
+STEEPLY, ALL_STEEP, KEPT_STEEP, LEVELS = 0.85, 0.95, 0.8, (0.2, 0.4, 0.6)
 #: Share of the contrast that noise may have before it is smoothed, and that it is brought down to.
 QUIET = 0.05
 #: Pixels of ink that are alone before they count as salt and pepper, in number and as a share of all.
@@ -106,7 +110,7 @@ def _is_uneven(sheet: Sheet) -> bool:
         return True
     paper = cv2.mean(pixels, mask=away)[0]
     contrast = cv2.mean(pixels, mask=ink)[0] - paper
-    if rim_share(all_ink) > MAX_RIM:
+    if rim_share(all_ink) > MAX_RIM and rim_share(_wide(all_ink)) > MAX_RIM:
         square = _square(BLOB_PART * max(all_ink.shape))
         low, high, _, _ = cv2.minMaxLoc(pixels)
         beyond = max(high - paper, paper + contrast - low)
@@ -116,6 +120,11 @@ def _is_uneven(sheet: Sheet) -> bool:
         cv2.bitwise_and(away, cv2.inRange(pixels, paper - EVEN * contrast, paper + EVEN * contrast))
     )
     return free - even > MAX_UNEVEN * free
+
+
+def _wide(ink: Image) -> Image:
+    """Keep what is wider than a printed line."""
+    return opened(ink, (round(THICKEST * min(ink.shape)) + 1,) * 2)
 
 
 def _peak(pixels: Image, ink: Image) -> float:
@@ -190,8 +199,7 @@ def find_ink(sheet: Sheet) -> None:
     edges = _edges(pixels)
     sharp = edges >= min(SHARP, float(edges.max()))
     level = max(paper + max(min(CLEARLY * grain, 0.6 * strong), 0.42 * strong), float(pixels[sharp].mean()))
-    ink = cv2.threshold(pixels, level, 255, cv2.THRESH_BINARY)[1]
-    sheet.ink = _with_edges(ink, edges)
+    sheet.ink = _with_edges(pixels, edges, level, paper + strong)
 
 
 def _edges(pixels: Image) -> NDArray[np.float32]:
@@ -202,9 +210,51 @@ def _edges(pixels: Image) -> NDArray[np.float32]:
     return edges
 
 
-def _with_edges(ink: Image, edges: NDArray[np.float32]) -> Image:
-    """Drop what has no edge anywhere: the shadow of a finger, but no stroke."""
-    count, labels = cv2.connectedComponents(ink, connectivity=8, ltype=cv2.CV_16U)
-    steep = np.bincount(labels[edges >= SOFT], minlength=count) > 0
-    steep[0] = False
-    return np.where(steep[labels], ink, np.uint8(0))
+def _with_edges(pixels: Image, edges: NDArray[np.float32], level: float, white: float) -> Image:
+    """Find the ink above a level that has edges: a shadow has none, and of one that joins a stroke the stroke is taken.
+
+    A stroke in a shadow stands apart from it at some higher level, and there its outline is steep all around.
+    """
+    steep = cv2.compare(edges, SOFT, cv2.CMP_GE)
+    ink = cv2.threshold(pixels, level, 255, cv2.THRESH_BINARY)[1]
+    count, labels = cv2.connectedComponents(ink, connectivity=8, ltype=cv2.CV_32S)
+    some = np.bincount(labels[steep > 0], minlength=count) > 0
+    some[0] = False
+    ink = np.where(some[labels], ink, np.uint8(0))
+    steep = cv2.dilate(steep, _AROUND)
+    outline = cv2.bitwise_and(_outline(ink), steep)
+    unclear = some & (_shares(labels, outline, _outline(ink), count) < STEEPLY)
+    for part in LEVELS if unclear.any() else ():
+        shaded = np.where(unclear[labels], ink, np.uint8(0))
+        strong = cv2.bitwise_and(shaded, cv2.compare(pixels, level + part * (white - level), cv2.CMP_GT))
+        strokes = _steep_pieces(strong, steep)
+        near = cv2.dilate(strokes, _AROUND, iterations=3)
+        clear = unclear & (_shares(labels, cv2.bitwise_and(outline, near), outline, count) >= KEPT_STEEP)
+        ink = np.where(clear[labels], strokes, ink)
+        unclear &= ~clear
+    return ink
+
+
+_AROUND = np.ones((3, 3), np.uint8)
+
+
+def _outline(ink: Image) -> Image:
+    """Mark the outermost pixels of ink; where the border cuts it off there are none."""
+    outline: Image = cv2.subtract(ink, cv2.erode(ink, _AROUND))
+    return outline
+
+
+def _shares(labels: NDArray[np.int32], some: Image, every: Image, count: int) -> NDArray[np.float64]:
+    """Measure what share of the pixels that `every` marks `some` marks too, piece by piece."""
+    marked, of = (np.bincount(labels[mask > 0], minlength=count) for mask in (some, every))
+    shares: NDArray[np.float64] = marked / np.maximum(of, 1)
+    return shares
+
+
+def _steep_pieces(ink: Image, steep: Image) -> Image:
+    """Keep the pieces of ink whose outline is steep all around."""
+    count, labels = cv2.connectedComponents(ink, connectivity=8, ltype=cv2.CV_32S)
+    outline = _outline(ink)
+    kept = _shares(labels, cv2.bitwise_and(outline, steep), outline, count) >= ALL_STEEP
+    kept[0] = False
+    return np.where(kept[labels], ink, np.uint8(0))

@@ -20,6 +20,7 @@ from classifier.components import keep_digit
 from classifier.form import (
     centre,
     centre_of_mass,
+    clear_around,
     clear_paper,
     crop,
     even_stroke,
@@ -56,7 +57,7 @@ FIND: tuple[Step, ...] = (shrink, to_grey, turn, turn_bands)
 #: What happens after it to a picture that is not in MNIST's form, in order: the paper is cleaned,
 CLEAN: tuple[Step, ...] = (even_light, drop_pepper, smooth, find_ink, erase_lines)
 #: and a digit that stands alone on it brought into form.
-FORM: tuple[Step, ...] = (take_levels, crop, even_stroke, fit, clear_paper, centre)
+FORM: tuple[Step, ...] = (take_levels, crop, clear_around, even_stroke, fit, clear_paper, centre)
 
 #: What a person calls the steps.
 NAMES: dict[Step, str] = {
@@ -72,6 +73,7 @@ NAMES: dict[Step, str] = {
     keep_digit: "dust and neighbours wiped off",
     take_levels: "levels of paper and ink taken",
     crop: "box of the ink",
+    clear_around: "paper around the ink cleared",
     even_stroke: "strokes made as wide as MNIST's",
     fit: "scaled into 20x20",
     clear_paper: "paper black, ink white",

@@ -9,7 +9,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from core.tables import UtcDateTime
+from core.columns import UtcDateTime
 
 
 class from_now(FunctionElement[Any]):  # noqa: N801  # as SQL spells a function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from alembic.config import Config
@@ -109,7 +109,7 @@ class Database:
                 mend="Run `digitline up` or `digitline migrate`, or name the home of a line with DIGITLINE_HOME.",
             )
         present = self.refuse_unknown_revision()
-        wanted = _scripts().get_current_head()
+        wanted, _ = _revisions(MIGRATIONS)
         if present is None:
             raise RevisionMismatch(f"{self._place()} has no Digitline tables yet.")
         if present != wanted:
@@ -124,7 +124,7 @@ class Database:
         """
         with self.read() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
-        if present is not None and present not in {script.revision for script in _scripts().walk_revisions()}:
+        if present is not None and present not in _revisions(MIGRATIONS)[1]:
             raise RevisionMismatch(
                 f"{self._place()} is at revision {present}, which this Digitline does not know.",
                 mend="Install the version of Digitline that wrote it, or a newer one.",
@@ -147,8 +147,11 @@ class Database:
         return f"The database {self.url.render_as_string(hide_password=True)}"
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(MIGRATIONS))
+@cache  # Alembic compiles every migration to tell, which takes longer than all else that submits one image
+def _revisions(folder: Path) -> tuple[str | None, frozenset[str]]:
+    """The newest revision that this code knows, and all of them."""
+    scripts = ScriptDirectory(str(folder))
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def _is_lock(error: DBAPIError) -> bool:

@@ -10,14 +10,17 @@
     |   +-- ImageNotFound        no image of that path in the job
     |   +-- IllegalTransition    a state may not follow another
     |   +-- StaleLease           somebody else took the batch over
+    |   +-- ScheduleNotFound     no schedule of that name
+    |   +-- StaleSchedule        somebody else ran, changed or removed the schedule
     +-- QueueUnreachable         Redis does not answer
     +-- SubmissionError
     |   +-- SourceNotFound       the folder is not there
     |   +-- SourceUnreadable     the folder may not be read
     |   +-- SourceEmpty          the folder holds no file to score
     |   +-- LabelsError          labels.csv has a line that cannot be right
+    +-- ScheduleError            a schedule's name, times, zone or folder make no sense
     +-- JobFailed                a job ended without a single scored image
-    +-- JobPaused                a job waits for a person, for too much of it is refused
+    +-- JobPaused                a job waits for a person
     +-- SandboxError             the process that is to look at suspicious images does not start
     +-- ImageRejected            one image cannot be scored; carries a reason code
     +-- PromotionRefused         nothing shows that a model reads no digit worse than the one in production
@@ -90,6 +93,18 @@ class StaleLease(LedgerError):
     """Another worker took this batch over; nothing was written."""
 
 
+class ScheduleNotFound(LedgerError):
+    """There is no such schedule."""
+
+    mend = "`digitline schedule list` lists them."
+
+
+class StaleSchedule(LedgerError):
+    """Somebody else ran, changed or removed the schedule at this moment; nothing was written."""
+
+    mend = "`digitline schedule list` shows what came of it."
+
+
 class QueueUnreachable(DigitlineError):
     """Redis does not answer."""
 
@@ -116,14 +131,21 @@ class LabelsError(SubmissionError):
     """labels.csv has a line that cannot be right."""
 
 
+class ScheduleError(DigitlineError):
+    """The schedule makes no sense."""
+
+
 class JobFailed(DigitlineError):
     """The job ended without a single scored image."""
 
 
 class JobPaused(DigitlineError):
-    """The job waits for a person, for too much of it is refused."""
+    """The job waits for a person."""
 
-    mend = "Look at `digitline results JOB --only rejected`; then `digitline resume JOB`, or `digitline cancel JOB`."
+    mend = (
+        "If too much is refused, look at `digitline results JOB --only rejected`; then `digitline resume JOB`, or "
+        "`digitline cancel JOB`."
+    )
 
 
 class SandboxError(DigitlineError):

@@ -6,20 +6,27 @@ import difflib
 import hashlib
 import os
 import tempfile
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core.durations import duration
 from core.errors import SettingsError
+from core.hooks import Hook, hooks_of, key_of
 from core.vocabulary import Runtime
 
 PREFIX = "DIGITLINE_"
 
 #: Longest path of a unix socket that every platform takes (104 bytes on macOS, 108 on Linux, one for the NUL).
 _SOCKET_PATH_LIMIT = 103
+
+
+def _length(value: object) -> object:
+    return duration(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -50,8 +57,8 @@ class Settings(BaseSettings):
     #: Seconds that a drop must lie still before it is claimed.
     settle_time: float = Field(1.5, ge=0)
 
-    #: Images in one batch.
-    batch_size: int = Field(512, ge=1, le=4096)
+    #: Images in one batch; default: by the size of the job.
+    batch_size: int | None = Field(None, ge=1, le=4096)
     #: Jobs of up to this many images go to the queue `express`.
     express_limit: int = Field(256, ge=1)
     #: Folder of the model that scores; default: the shipped one.
@@ -79,6 +86,8 @@ class Settings(BaseSettings):
     lease_time: float = Field(60.0, gt=0)
     #: Attempts at a batch before its images are quarantined.
     max_attempts: int = Field(3, ge=1)
+    #: Batches of each queue whose messages Redis holds at most; the others wait in the ledger.
+    window: int = Field(1000, ge=1)
     #: Seconds between two sweeps.
     sweep_interval: float = Field(5.0, gt=0)
     #: Seconds after sending before a batch that is not in Redis any more counts as lost.
@@ -96,6 +105,18 @@ class Settings(BaseSettings):
     flower_port: int = Field(5555, ge=0, le=65535)
     #: `user:password` for Flower; required where it listens beyond loopback.
     flower_auth: SecretStr | None = None
+
+    #: Port the scheduler serves metrics on, for Prometheus; default: none.
+    metrics_port: int | None = Field(None, ge=1, le=65535)
+    #: Address it serves them on; they have no password.
+    metrics_address: str = "127.0.0.1"
+
+    #: What is told when a job ends: URLs with white space between them; default: nothing.
+    webhook_url: SecretStr | None = None
+    #: Signs what is told, so that consumers know who says it: `whsec_` and 24 to 64 bytes in Base64.
+    webhook_secret: SecretStr | None = Field(None, validate_default=True)
+    #: How long ago a job ended of which the scheduler removes everything, such as `90d`; default: nothing is removed.
+    retention: Annotated[timedelta | None, BeforeValidator(_length)] = None
 
     #: Folder of the four MNIST IDX files; default: Keras downloads them.
     data: Path | None = None
@@ -124,6 +145,26 @@ class Settings(BaseSettings):
         if value is not None and not (user and colon and password):
             raise ValueError("must be user:password")
         return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _urls(cls, value: SecretStr | None) -> SecretStr | None:
+        hooks_of(value.get_secret_value() if value is not None else "")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _key(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None:
+            key_of(value.get_secret_value())
+        elif info.data.get("webhook_url") is not None:
+            raise ValueError(f"{PREFIX}WEBHOOK_URL is set, and nothing is told without a signature")
+        return value
+
+    @property
+    def hooks(self) -> tuple[Hook, ...]:
+        """What is told when a job ends."""
+        return hooks_of(self.webhook_url.get_secret_value() if self.webhook_url is not None else "")
 
     @property
     def home_folder(self) -> Path:
@@ -200,6 +241,11 @@ class Settings(BaseSettings):
     def processes(self) -> int:
         """Worker processes on this host."""
         return self.concurrency or _cores()
+
+    @property
+    def images_at_once(self) -> int:
+        """Images that go through a network at once; more are no quicker and take more memory."""
+        return self.batch_size or 512
 
     def _beside_the_inbox(self, name: str) -> Path:
         return self.inbox_folder.parent / name

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -19,10 +16,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
+
+from core.columns import PathText, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -33,57 +32,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-#: A byte of a file name that is no UTF-8 arrives as U+DC80..U+DCFF (PEP 383), which no database stores;
-#: it is kept as U+F780..U+F7FF, of the private use area, and comes back as it was.
-_SURROGATE_TO_PRIVATE = {0xDC00 + byte: chr(0xF700 + byte) for byte in range(0x80, 0x100)}
-#: A name that holds such a private character itself is kept byte by byte, or it would come back as another one.
-_PRIVATE_TO_BYTES = {
-    ord(private): "".join(chr(0xF700 + byte) for byte in private.encode()) for private in _SURROGATE_TO_PRIVATE.values()
-}
-_STORED = {**_SURROGATE_TO_PRIVATE, **_PRIVATE_TO_BYTES}
-_READ = {ord(private): surrogate for surrogate, private in _SURROGATE_TO_PRIVATE.items()}
-
-
-def storable_path(path: str) -> str:
-    """The path with every byte that is no UTF-8 moved to where a database stores it."""
-    return path if path.isascii() else path.translate(_STORED)
-
-
-def path_as_it_was(stored: str) -> str:
-    """The path of which storable_path() made this."""
-    if stored.isascii():
-        return stored
-    return stored.translate(_READ).encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-
-
-class PathText(TypeDecorator[str]):
-    """A file's path, or a sentence that may name one, whatever bytes its name has."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Make a path storable."""
-        return None if value is None else storable_path(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Bring back the path as the file system spells it."""
-        return None if value is None else path_as_it_was(value)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite forgets the zone, so it is put back on reading."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Say that the moment is in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
 
 models = Table(
     "models",
@@ -137,6 +85,11 @@ jobs = Table(
     Column("filed_at", UtcDateTime),
     # Since when it waits for a person, whatever its state; no state of its own, for SQLite cannot alter a constraint.
     Column("paused_at", UtcDateTime),
+    Column("schedule", String(100)),
+    # What waits in the ledger is sent by it, the highest first.
+    Column("priority", SmallInteger, nullable=False, server_default=text("0")),
+    # Who paused it; NULL: nobody did, it has spent its failure budget.
+    Column("paused_by", String(200)),
     CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
 )
 Index(None, jobs.c.state)
@@ -171,11 +124,36 @@ batches = Table(
     # Of a batch that has ended: how many of its images got which verdict, and were rejected for which reason.
     Column("verdicts", JSON(none_as_null=True)),
     Column("reasons", JSON(none_as_null=True)),
+    # Of a batch that is done: its scored images by label, and by the bound that their confidence does not exceed; and
+    # those confidences, added up.
+    Column("labels", JSON(none_as_null=True)),
+    Column("confidences", JSON(none_as_null=True)),
+    Column("confidence_sum", Float),
+    # Whether its message was never sent, for its queue was full; `sent_at` is then when it was queued.
+    Column("unsent", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("job_id", "sequence"),
     CheckConstraint("state IN ('queued', 'leased', 'done', 'quarantined', 'cancelled')", name="state"),
 )
-Index(None, batches.c.state)
+Index(None, batches.c.state, batches.c.unsent)
 Index(None, batches.c.job_id, batches.c.state)
+# What has ended since a moment is asked whenever metrics are read; a job that is submitted pays nothing for it.
+Index(
+    None,
+    batches.c.finished_at,
+    sqlite_where=batches.c.finished_at.is_not(None),
+    postgresql_where=batches.c.finished_at.is_not(None),
+)
+
+# One row while the whole line is paused, else none.
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("paused_at", UtcDateTime, nullable=False),
+    Column("paused_by", String(200), nullable=False),
+    Column("reason", PathText),
+    CheckConstraint("id = 1", name="one"),
+)
 
 predictions = Table(
     "predictions",
@@ -250,3 +228,68 @@ corrections = Table(
     Column("new_label", SmallInteger),
 )
 Index(None, corrections.c.batch_id, corrections.c.position)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("source", PathText, nullable=False),
+    Column("cron", String(100), nullable=False),
+    Column("timezone", String(100), nullable=False),
+    Column("missed", String(20), nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    # Counted up by all that happens to the row: what was read before is stale then.
+    Column("version", Integer, nullable=False),
+    Column("ran_at", UtcDateTime),
+    Column("found", Integer),
+    Column("submitted", Integer),
+    Column("job_id", ForeignKey("jobs.id")),
+    Column("error", PathText),
+    Column("missed_at", UtcDateTime),
+    CheckConstraint("missed IN ('run-once', 'skip')", name="missed"),
+)
+
+# How a batch's files looked when a schedule submitted them, by position.
+stamps = Table(
+    "stamps",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id"), primary_key=True, autoincrement=False),
+    Column("schedule_id", ForeignKey("schedules.id"), nullable=False),
+    # Hexadecimal; 0: it had changed so lately that its look says nothing.
+    Column("stamps", Text, nullable=False),
+)
+Index(None, stamps.c.schedule_id)
+
+# Whom to tell when a job ends, as the scheduler's settings say; their URLs may hold tokens, and are not kept.
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("address", Text, nullable=False),
+)
+
+# What a hook is told: written by the transaction that ends the job, delivered by a scheduler.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("job_id", ForeignKey("jobs.id"), nullable=False),
+    # No key of `hooks`, for it outlives the setting.
+    Column("hook", String(64), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # While somebody tries, when somebody else may.
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("tried_at", UtcDateTime),
+    # Why the last try failed.
+    Column("error", Text),
+    CheckConstraint("state IN ('waiting', 'delivered', 'given_up')", name="state"),
+)
+Index(None, notices.c.state)
+Index(None, notices.c.job_id)

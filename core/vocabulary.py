@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
-from core.words import BatchState, JobState, Labels, QueueName, Reason, Runtime, Trigger, Verdict
+from core.words import BatchState, JobState, Labels, Missed, QueueName, Reason, Runtime, Trigger, Verdict
 
 __all__ = [
     "DIGITS",
+    "PRIORITIES",
     "Accounts",
     "Batch",
     "BatchState",
@@ -20,6 +22,7 @@ __all__ = [
     "Labels",
     "Lease",
     "Manifest",
+    "Missed",
     "Model",
     "NewJob",
     "Outcome",
@@ -35,6 +38,8 @@ __all__ = [
 
 #: The classes Digitline tells apart: the decimal digits.
 DIGITS = 10
+#: What the priority of a job may be; 0 where nobody says otherwise.
+PRIORITIES = range(-9, 10)
 
 
 def number_of(reference: str) -> int | None:
@@ -99,6 +104,10 @@ class NewJob:
     max_rejected: float | None = None
     #: Name of the folder under `claimed/` that holds the images, for a job of the inbox.
     claim: str | None = None
+    #: Name of the schedule that asks for it.
+    schedule: str | None = None
+    #: One of `PRIORITIES`; of what waits in the ledger, the highest is sent first.
+    priority: int = 0
 
     @property
     def found(self) -> int:
@@ -128,17 +137,23 @@ class Job:
     max_rejected: float | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    #: Since when it waits for a person.
+    paused_at: datetime | None = None
     #: Images with a known true label among the scored, and how many of them were read right.
     labelled: int = 0
     correct: int = 0
     #: Images that the model's careful networks were asked about.
     escalated: int = 0
-    #: Why the job failed, was cancelled or is paused, one sentence.
+    #: Why the job failed, was cancelled or is paused, and by whom where it was a person; one sentence.
     error: str | None = None
     #: What went wrong in the last attempt at a batch that is still open, one sentence.
     trouble: str | None = None
     #: Name of the folder under `claimed/` that an inbox job owns until it is filed away.
     claim: str | None = None
+    #: Name of the schedule that asked for it.
+    schedule: str | None = None
+    #: One of `PRIORITIES`; of what waits in the ledger, the highest is sent first.
+    priority: int = 0
 
     @property
     def accuracy(self) -> float | None:
@@ -196,8 +211,7 @@ class Digit:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):  # there is one for every image, and a dataclass takes several times as long to make
     """One scored image."""
 
     position: int

@@ -12,7 +12,7 @@ class JobState(StrEnum):
       |           |-----> failed      (ended, and not one image was scored)
       +-----------+-----> cancelled
       ^           ^         |
-      |           +-> paused          (too much of it is refused; a person resumes or cancels it)
+      |           +-> paused          (too much of it is refused, or by a person, who resumes or cancels it)
       +------- retry -------+         (from any end, if something is left to score)
     """
 
@@ -53,6 +53,15 @@ class Trigger(StrEnum):
     SCRIPT = "script"
     CLI = "cli"
     SCHEDULE = "schedule"
+
+
+class Missed(StrEnum):
+    """What becomes of a schedule's time at which no scheduler was there."""
+
+    #: However many were missed, one run makes up for all of them.
+    RUN_ONCE = "run-once"
+    #: Nothing; the next one that comes is kept.
+    SKIP = "skip"
 
 
 class Runtime(StrEnum):
@@ -116,3 +125,15 @@ class QueueName(StrEnum):
 
     EXPRESS = "express"
     BULK = "bulk"
+
+
+class NoticeState(StrEnum):
+    """What became of a notice.
+
+    waiting --> delivered   (its consumer took it)
+          +---> given_up    (no try did for days, or the consumer wants none)
+    """
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"

@@ -12,7 +12,8 @@ from core.quiet import without_native_chatter
 
 if TYPE_CHECKING:
     from core.errors import DigitlineError, JobFailed, JobNotFound, LedgerUnreachable, QueueUnreachable, SubmissionError
-    from digitline.client import JobHandle, job, jobs, submit
+    from digitline.client import job, jobs, submit
+    from digitline.handle import JobHandle
     from digitline.local import predict
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 
 #: The module that each name comes from, imported when the name is first used (PEP 562).
 _ORIGINS = {
-    "JobHandle": "digitline.client",
+    "JobHandle": "digitline.handle",
     "job": "digitline.client",
     "jobs": "digitline.client",
     "submit": "digitline.client",

@@ -19,7 +19,7 @@ from core.ledger import jobs
 from core.settings import Settings
 from core.vocabulary import Job
 from digitline import embedded
-from digitline.client import JobHandle
+from digitline.handle import JobHandle
 from digitline.pace import images_per_second
 from digitline.report import write_report
 from digitline.samples import write_samples

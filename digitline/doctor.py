@@ -14,9 +14,10 @@ from classifier.artifact import read_card
 from classifier.keras_file import check_folder
 from core.database import Database
 from core.errors import DigitlineError, LineError
-from core.ledger import audit, jobs, models
+from core.ledger import audit, jobs, models, notices, pauses
 from core.queues import Inspector
 from core.settings import Settings
+from core.words import NoticeState
 from digitline import health
 from scheduler.producer import Line
 
@@ -52,6 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
         "batches": _batches,
         "jobs": _jobs,
         "claims": _claims,
+        "hooks": _hooks,
         "redis": _redis,
         "workers": _workers,
     }
@@ -126,8 +128,9 @@ def _batches(settings: Settings) -> str:
     patience = _LEFT_ALONE * (settings.resend_after + settings.sweep_interval)
     with closing(Inspector(settings)) as inspector:
         waiting = inspector.waiting() | inspector.held()
+        idle = [queue for queue, depth in inspector.depths().items() if not depth]
     with _ledger(settings) as database:
-        alone = audit.left_alone(database, patience, waiting)
+        alone = audit.left_alone(database, patience, waiting, idle)
     if alone:
         what = ", ".join(f"{count} of job {job}" for job, count in alone.items())
         raise LineError(
@@ -139,7 +142,9 @@ def _batches(settings: Settings) -> str:
 
 def _jobs(settings: Settings) -> str:
     with _ledger(settings) as database:
-        paused, troubled = audit.paused(database), audit.troubled(database)
+        pause, paused, troubled = pauses.of_line(database), audit.paused(database), audit.troubled(database)
+    if pause is not None:
+        raise LineError(f"The line is {pause}.", mend="`digitline resume --all` lets it go on.")
     if paused:
         raise LineError(
             f"Jobs are paused: {_listed(paused)}.",
@@ -164,6 +169,22 @@ def _claims(settings: Settings) -> str:
             mend="Start the scheduler, which makes jobs of them; or move them back into the inbox.",
         )
     return "every claimed folder has its job"
+
+
+def _hooks(settings: Settings) -> str:
+    with _ledger(settings) as database:
+        untold = notices.undelivered(database)
+    if untold:
+        what = ", ".join(f"{one.address} {one.count} ({_STATES[one.state]}: {one.error})" for one in untold)
+        raise LineError(
+            f"Hooks did not take what they were told: {what}.",
+            mend="Mend the consumer, or DIGITLINE_WEBHOOK_URL. What waits is told again; what is given up, "
+            "`digitline status` still shows.",
+        )
+    return "every hook takes what it is told" if settings.hooks else "none is set"
+
+
+_STATES = {NoticeState.WAITING: "to be tried again", NoticeState.GIVEN_UP: "given up"}
 
 
 def _listed(numbers: list[int]) -> str:

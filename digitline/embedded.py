@@ -26,6 +26,7 @@ from digitline import flower as flower_process
 from digitline import lifeline, redis_server
 from digitline.printer import LoggingPrinter
 from digitline.setup import prepare_ledger
+from scheduler import endpoint
 from scheduler.inbox import prepare_folders
 
 #: Ports tried for Flower from the one that is set on.
@@ -195,10 +196,11 @@ def _farewell(exit_code: int) -> str:
 
 def _welcome(settings: Settings, port: int | None) -> str:
     flower = "" if port is None else f"\n  Flower   http://{settings.flower_address}:{port}"
+    metrics = "" if settings.metrics_port is None else f"\n  metrics  {endpoint.url(settings)}"
     return (
         f"Digitline is starting in {settings.home_folder}\n"
         f"  inbox    {settings.inbox_folder}   drop images or folders here"
-        f"{flower}\n"
+        f"{flower}{metrics}\n"
         f"  results  {settings.done_folder}\n"
         f"Ctrl-C stops it; nothing is lost, and `digitline up` goes on where it was.\n"
     )

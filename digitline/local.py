@@ -75,7 +75,7 @@ def read(items: Iterable[Item], *, model: AnyPath | None = None, split: bool | N
     predictor = load_predictor(model)
     remaining = iter(items)
     split = settings.split if split is None else split
-    while batch := list(islice(remaining, settings.batch_size)):
+    while batch := list(islice(remaining, settings.images_at_once)):
         yield from _read_batch(batch, predictor, settings, split=split)
 
 
@@ -83,7 +83,7 @@ def load_predictor(model: AnyPath | None = None) -> Predictor:
     """The model of this process, loaded once."""
     settings = get_settings()
     folder = Path(model or settings.model or shipped_model()).expanduser().absolute()
-    return _loaded(folder, settings.batch_size, settings.runtime)
+    return _loaded(folder, settings.images_at_once, settings.runtime)
 
 
 def load_file(path: Path, settings: Settings) -> tuple[bytes, Array]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
+from core.ledger.pauses import Pause
 from core.ledger.results import Result
 from core.vocabulary import Digit, Job
 from digitline.pace import images_per_second, seconds_left
@@ -69,6 +70,8 @@ def job_record(job: Job, **more: object) -> Mapping[str, object]:
         "split": job.split,
         "max_rejected": job.max_rejected,
         "triggered_by": job.triggered_by.value,
+        "schedule": job.schedule,
+        "priority": job.priority,
         "source": job.source,
         "created_at": _iso(job.created_at),
         "started_at": _iso(job.started_at),
@@ -77,6 +80,11 @@ def job_record(job: Job, **more: object) -> Mapping[str, object]:
         "trouble": job.trouble,
         **more,
     }
+
+
+def pause_record(pause: Pause | None) -> Mapping[str, object] | None:
+    """The pause of the whole line as an object; None while it runs."""
+    return None if pause is None else {"since": _iso(pause.since), "by": pause.by, "reason": pause.reason}
 
 
 def _iso(when: datetime | None) -> str | None:

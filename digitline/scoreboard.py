@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.vocabulary import DIGITS
-from digitline.client import JobHandle
+from digitline.handle import JobHandle
 from digitline.pace import images_per_second
 from training.evaluate import score_matrix
 

@@ -12,8 +12,12 @@ import watchfiles
 
 from core.errors import DigitlineError
 from core.settings import Settings
+from scheduler import endpoint
 from scheduler.inbox import Inbox
-from scheduler.producer import Line
+from scheduler.notices import Messenger
+from scheduler.producer import Line, fill
+from scheduler.pruning import Retention
+from scheduler.schedules import run_due
 from scheduler.sweep import sweep
 
 log = logging.getLogger(__name__)
@@ -28,19 +32,29 @@ def run(settings: Settings, *, once: bool = False) -> None:
     Raises:
         SettingsError: the inbox and its neighbours cannot be used.
         RevisionMismatch: the ledger's schema is not this version's.
+        LineError: the metrics cannot be served on the port that is set.
         DigitlineError: with `once`, a step failed.
     """
     line = Line.open(settings)
     line.database.check_revision()
     inbox = Inbox(line)
     stop = _stop_on_signals()
+    if not once:
+        endpoint.serve(settings)
+    messenger, retention = Messenger(settings, line.database, stop), Retention(line)
     log.info("the inbox is %s", settings.inbox_folder)
-    next_sweep = 0.0
+    next_sweep, may_fill = 0.0, True
     for _ in _wake_ups(settings, stop):
         worked = [_attempt(inbox.look)]
         if once or time.monotonic() >= next_sweep:
             worked.append(_attempt(lambda: sweep(line)))
-            next_sweep = time.monotonic() + settings.sweep_interval
+            worked.append(_attempt(lambda: run_due(line)))
+            worked.append(_attempt(lambda: messenger.turn(wait=once)))
+            worked.append(_attempt(retention.turn))
+            next_sweep, may_fill = time.monotonic() + settings.sweep_interval, True
+        elif may_fill:
+            # Between two sweeps many workers could empty a window; where that fails, the next sweep says so.
+            may_fill = _attempt(lambda: fill(line))
         worked.append(_attempt(lambda: _note_alive(settings)))
         if once and not all(worked):
             raise DigitlineError("In this round not everything could be done.", mend="The log says why; run it again.")

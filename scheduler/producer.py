@@ -1,4 +1,4 @@
-"""A folder becomes a job: rows first, then, after the commit, one message per batch."""
+"""A folder becomes a job: rows first, then, after the commit, one message per batch, as far as the window allows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from celery import Celery
 
 from core.crash import crash_point
 from core.database import Database
-from core.errors import QueueUnreachable
-from core.ledger import batches, jobs
+from core.errors import LedgerUnreachable, QueueUnreachable
+from core.ledger import jobs, sweeps
+from core.ledger.sweeps import Messages
 from core.queues import Inspector, make_app, send_batches
 from core.settings import Settings
 from core.sources import to_url
@@ -19,6 +20,13 @@ from core.vocabulary import Job, Labels, NewJob, QueueName, Trigger
 from scheduler import folder as folders
 
 log = logging.getLogger(__name__)
+
+#: Batches that a job is cut into where no size is set, so that all processes have a part of it and end at about the
+#: same time: of photos, which take some 50 ms each, a few hundred would otherwise be one process's.
+BATCHES = 20
+#: Images of such a batch at the least, so that it is worth its messages and transactions, and at the most, so that
+#: what a worker lost is soon done again.
+FEWEST, MOST = 64, 1024
 
 
 @dataclass(frozen=True)
@@ -55,10 +63,11 @@ def submit(
     queue: QueueName | None = None,
     split: bool | None = None,
     max_rejected: float | None = None,
+    priority: int = 0,
     triggered_by: Trigger,
     claim: str | None = None,
 ) -> Job:
-    """Make a job of a folder and send its batches.
+    """Make a job of a folder and send its batches, those for which the window has room.
 
     Args:
         line: the servers.
@@ -69,6 +78,7 @@ def submit(
         split: whether a picture of several digits is read as one string; default: as the settings say.
         max_rejected: share of the images that may be refused before the job pauses, 0 to 1; default: as the settings
             say.
+        priority: one of `PRIORITIES`; of what waits in the ledger, the highest is sent first.
         triggered_by: who asked.
         claim: name of the folder under `claimed/`, for a drop of the inbox; it makes one job, ever.
 
@@ -85,6 +95,7 @@ def submit(
         queue=queue,
         split=split,
         max_rejected=max_rejected,
+        priority=priority,
         triggered_by=triggered_by,
         claim=claim,
     )
@@ -93,13 +104,56 @@ def submit(
     crash_point("producer.planned")
     job = jobs.create(line.database, new)
     crash_point("producer.committed")
-    try:
-        send_batches(line.app, batches.of_job(line.database, job.id))
-    except QueueUnreachable as error:
-        # The rows are committed, so the job is safe: the sweep sends what is missing as soon as Redis is back.
-        log.warning("job %s is in the ledger, its messages follow later: %s", job.id, error)
-    log.info("job %s '%s': %s images in %s batches, queue %s", job.id, job.name, new.found, job.batches, job.queue)
+    send(line, job)
     return job
+
+
+def send(line: Line, job: Job) -> None:
+    """Send the batches of a new job whose rows are committed, when it is their turn."""
+    try:
+        fill(line)
+    except (LedgerUnreachable, QueueUnreachable) as error:
+        # The rows are committed, so the job is safe: a sweep sends what is missing as soon as it can.
+        log.warning("job %s is in the ledger, its messages follow later: %s", job.id, error)
+    found = job.accounts.found
+    log.info("job %s '%s': %s images in %s batches, queue %s", job.id, job.name, found, job.batches, job.queue)
+
+
+def fill(line: Line, *, resend_after: float | None = None) -> None:
+    """Send what waits in the ledger until each queue holds as many messages as the window has.
+
+    Args:
+        line: the servers.
+        resend_after: seconds since its last sending before a batch that Redis does not hold is sent again; None: only
+            what was never sent is sent, for which Redis need not be read.
+
+    Raises:
+        LedgerUnreachable, QueueUnreachable: a server does not answer; what was marked and not sent counts as lost later.
+    """
+    for queue, depth in line.inspector.depths().items():
+        # Looked at once: where workers are quick, there would be room for ever, and the scheduler has more to do.
+        room = line.settings.window - depth
+        while room > 0:
+            due = sweeps.to_send(line.database, queue, room, _messages(line, resend_after))
+            if due.lost:
+                log.warning("%s batches were not in Redis and are sent again", due.lost)
+            if due.batches:
+                room -= send_batches(line.app, due.batches)
+            if len(due.batches) < sweeps.PORTION:
+                break
+
+
+def _messages(line: Line, resend_after: float | None) -> Messages | None:
+    if resend_after is None:
+        return None
+    # In this order: a message goes from a queue to a worker, and not back.
+    waiting, held = line.inspector.waiting(), line.inspector.held()
+    return Messages(waiting, resend_after, held, held_for=line.settings.lease_time)
+
+
+def size_of_batches(images: int) -> int:
+    """Images in each batch of a job of so many images, where no size is set."""
+    return min(max(-(-images // BATCHES), FEWEST), MOST)
 
 
 def plan(
@@ -111,12 +165,14 @@ def plan(
     queue: QueueName | None,
     split: bool | None = None,
     max_rejected: float | None = None,
+    priority: int = 0,
     triggered_by: Trigger,
     claim: str | None,
 ) -> NewJob:
     """List a folder and cut it into batches; touches neither server."""
     files = folders.find_files(folder)
-    manifests = folders.cut(files, folders.true_labels(folder, files, labels), settings.batch_size)
+    size = settings.batch_size or size_of_batches(len(files))
+    manifests = folders.cut(files, folders.true_labels(folder, files, labels), size)
     small = len(files) <= settings.express_limit
     return NewJob(
         name=name or folder.resolve().name,
@@ -127,5 +183,6 @@ def plan(
         labels=labels,
         split=settings.split if split is None else split,
         max_rejected=settings.max_rejected if max_rejected is None else max_rejected,
+        priority=priority,
         claim=claim,
     )

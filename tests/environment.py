@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from core.durations import as_text
 from core.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,4 +26,6 @@ def variables(settings: Settings, **more: str) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, timedelta):
+        return as_text(value)
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -29,6 +29,7 @@ from core.sources import to_path
 from core.vocabulary import BatchState, JobState, Lease, Outcome
 from worker.look import Eye, Look
 from worker.pulse import Progress, Pulse, Stopwatch
+from worker.reading import read_ahead
 from worker.sandbox import Sandbox
 from worker.seen import Seen
 from worker.shadow import ask_challenger, is_due
@@ -60,7 +61,7 @@ class Journey:
         started = time.perf_counter()
         lease = self.claim(batch_id)
         if not isinstance(lease, Lease):
-            return f"left alone: the {'batch' if isinstance(lease, BatchState) else 'job'} is {lease}"
+            return f"left alone: the {'batch' if isinstance(lease, BatchState) else 'job or the line'} is {lease}"
         try:
             outcome, shadow = self._outcome(lease, progress)
             self.record(lease, outcome, shadow)
@@ -112,19 +113,19 @@ class Journey:
         return outcome, shadow
 
     def read_and_preprocess(self, lease: Lease, watch: Stopwatch, pulse: Pulse) -> Seen:
-        """Read each file once, hash it, decode it, and bring it to 28x28; one image in memory at a time.
+        """Read each file once, hash it, decode it, and bring it to 28x28; one picture in memory at a time.
 
         Where the job splits pictures, each of a picture's digits is brought to 28x28.
         """
         seen = Seen()
         eye = self._eye(lease, watch, lambda: pulse.beat(len(seen)))
         with self._folder_of(lease) as folder, eye as look_at:
-            for position, path in enumerate(lease.manifest.paths):
-                pulse.beat(position)
-                with seen.looking_at(position, path):
-                    data = folder.read(path)
-                    watch.lap("read")
-                    seen.add(position, data, look_at(data, path))
+            for files in read_ahead(folder, lease.manifest.paths, seen):
+                watch.lap("read")
+                for position, path, data in files:
+                    pulse.beat(position)
+                    with seen.looking_at(position, path):
+                        seen.add(position, data, look_at(data, path))
                 watch.lap("preprocess")
         return seen
 

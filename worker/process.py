@@ -157,7 +157,7 @@ def _load(model: Model, settings: Settings) -> Predictor:
     with without_native_chatter():
         # Refused, before anything parses it, where the folder does not hold the very model that the ledger names.
         predictor: Predictor = predict.Predictor(
-            Path(model.location), batch_size=settings.batch_size, sha256=model.sha256, runtime=settings.runtime
+            Path(model.location), batch_size=settings.images_at_once, sha256=model.sha256, runtime=settings.runtime
         )
     start.add(predictor.start)
     return predictor

@@ -20,7 +20,8 @@ from benchmarks.speed.rounds import ROOT
 from core.errors import DigitlineError
 from digitline.bar import step_bar
 from digitline.cli.screen import screen, table
-from digitline.client import JobHandle, submit
+from digitline.client import submit
+from digitline.handle import JobHandle
 from digitline.samples import write_samples
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -34,6 +34,8 @@ def running(kind: Kind, processes: int) -> Iterator[None]:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="digitline-scale-")))
         # Every batch that waits is looked at by every sweep, as in a queue that is hours long.
         chosen = {"HOME": str(home), "CONCURRENCY": str(processes), "RESEND_AFTER": "0.001"}
+        # All at once, for no scheduler runs that would send the rest.
+        chosen["WINDOW"] = "1000000"
         if kind is Kind.POSTGRESQL:
             chosen["DATABASE_URL"] = stack.enter_context(postgresql.running())
         stack.enter_context(_environment({f"{PREFIX}{name}": value for name, value in chosen.items()}))

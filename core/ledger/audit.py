@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Select, Subquery, Table, and_, func, or_, 
 from core import clock, tables
 from core.database import Database
 from core.ledger.jobs import TROUBLE, UNENDED
-from core.vocabulary import BatchState, Reason
+from core.ledger.pauses import line_is_paused
+from core.vocabulary import BatchState, QueueName, Reason
 
 _jobs, _batches = tables.jobs, tables.batches
 _predictions, _rejections, _confusion = tables.predictions, tables.rejections, tables.confusion
@@ -39,25 +40,29 @@ def miscounted(database: Database) -> list[int]:
         return list(connection.scalars(chosen.select_from(joined).where(or_(*wrong)).order_by(_batches.c.job_id)))
 
 
-def left_alone(database: Database, seconds: float, waiting: Collection[int]) -> dict[int, int]:
+def left_alone(
+    database: Database, seconds: float, waiting: Collection[int], idle: Collection[QueueName] = ()
+) -> dict[int, int]:
     """Batches that nobody has taken up for so long: their lease ran out, or Redis does not hold their message.
 
     Args:
         database: the ledger.
         seconds: within which a sweep should have looked after each.
         waiting: ids of the batches that Redis holds.
+        idle: queues without a message, so that what was never sent need not wait for its turn.
 
     Returns:
-        By job, how many; those of paused jobs wait for a person and are in none.
+        By job, how many; those of paused jobs, or of a line that is paused, wait for a person and are in none.
     """
     long_ago = clock.seconds_from_now(-seconds)
     ran_out = and_(_batches.c.state == BatchState.LEASED.value, _batches.c.lease_until < long_ago)
-    unsent = and_(_batches.c.state == BatchState.QUEUED.value, _batches.c.sent_at < long_ago)
-    open_job = and_(_jobs.c.state.in_(UNENDED), _jobs.c.paused_at.is_(None))
+    has_its_turn = or_(~_batches.c.unsent, _jobs.c.queue.in_([queue.value for queue in idle]))
+    lost = and_(_batches.c.state == BatchState.QUEUED.value, _batches.c.sent_at < long_ago, has_its_turn)
+    open_job = and_(_jobs.c.state.in_(UNENDED), _jobs.c.paused_at.is_(None), ~line_is_paused())
     chosen = (
         select(_batches.c.id, _batches.c.job_id)
         .join(_jobs, _jobs.c.id == _batches.c.job_id)
-        .where(open_job, or_(ran_out, unsent))
+        .where(open_job, or_(ran_out, lost))
         .order_by(_batches.c.job_id)
     )
     with database.read() as connection:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, exists, func, select, update
 
 from core import clock, tables
 from core.database import Database
+from core.ledger import notices
 from core.ledger.jobs import OPEN, UNENDED, max_rejected
 from core.vocabulary import JobState
 
@@ -17,13 +19,12 @@ _jobs, _batches = tables.jobs, tables.batches
 def settle(connection: Connection, job_id: int) -> None:
     """End a job that is over, or pause one that has spent its failure budget; part of the caller's transaction."""
     # Two last batches may finish at once: the second waits here, and then sees what the first one wrote.
-    job = connection.execute(
-        select(_jobs.c.options, _jobs.c.found).where(_jobs.c.id == job_id).with_for_update(key_share=True)
-    ).one_or_none()
+    of_job = {"job": job_id}
+    job = connection.execute(_lock(), of_job).one_or_none()
     if job is None:
         return
     # Asked by itself, for it is quick: to add up what a million images came to is for the last batch.
-    still_open = connection.execute(select(_is_open(job_id))).scalar_one()
+    still_open = connection.execute(_still_open(), of_job).scalar_one()
     if still_open or not _close(connection, job_id):
         _pause_if_spent(connection, job_id, job)
 
@@ -36,9 +37,20 @@ def close_all_over(database: Database) -> int:
     return sum(_lock_and_close(database, job_id) for job_id in over)
 
 
+@cache  # once for all, for every batch ends by them
+def _lock() -> Select[Any]:
+    chosen = select(_jobs.c.options, _jobs.c.found).where(_jobs.c.id == bindparam("job"))
+    return chosen.with_for_update(key_share=True)
+
+
+@cache
+def _still_open() -> Select[Any]:
+    return select(_is_open(bindparam("job")))
+
+
 def _lock_and_close(database: Database, job_id: int) -> bool:
     with database.begin() as connection:
-        connection.execute(select(_jobs.c.id).where(_jobs.c.id == job_id).with_for_update(key_share=True))
+        connection.execute(_lock(), {"job": job_id})
         return _close(connection, job_id)
 
 
@@ -54,9 +66,13 @@ def _close(connection: Connection, job_id: int) -> bool:
             error=case((scored > 0, None), else_="not one of its images could be scored"),
             finished_at=clock.now(),
             paused_at=None,
+            paused_by=None,
         )
     )
-    return over.rowcount == 1
+    if over.rowcount != 1:
+        return False
+    notices.announce(connection, job_id)
+    return True
 
 
 def _pause_if_spent(connection: Connection, job_id: int, job: Row[Any, Any]) -> None:
@@ -69,10 +85,11 @@ def _pause_if_spent(connection: Connection, job_id: int, job: Row[Any, Any]) -> 
         return
     why = f"{refused} of its {job.found} images are rejected or quarantined, more than the {budget:.2%} it may bear"
     running = (_jobs.c.id == job_id, _jobs.c.state.in_(UNENDED), _jobs.c.paused_at.is_(None))
-    connection.execute(update(_jobs).where(*running).values(paused_at=clock.now(), error=why))
+    if connection.execute(update(_jobs).where(*running).values(paused_at=clock.now(), error=why)).rowcount == 1:
+        notices.announce(connection, job_id)
 
 
-def _is_open(job_id: int) -> ColumnElement[bool]:
+def _is_open(job_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     return exists().where(_batches.c.job_id == job_id, _batches.c.state.in_(OPEN))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
     case,
     func,
     insert,
@@ -50,14 +52,27 @@ def create(database: Database, new: NewJob) -> Job:
     """
     try:
         with database.begin() as connection:
-            job_id = _insert_job(connection, new)
-            _insert_batches(connection, job_id, new)
+            job_id = write(connection, new)
     except IntegrityError:
         existing = of_claim(database, new.claim) if new.claim is not None else None
         if existing is None:
             raise
         return existing
     return get(database, job_id)
+
+
+def write(connection: Connection, new: NewJob) -> int:
+    """Write a job and all its batches; part of the caller's transaction.
+
+    Returns:
+        Its id.
+
+    Raises:
+        ModelNotFound: no model is in production.
+    """
+    job_id = _insert_job(connection, new)
+    _insert_batches(connection, job_id, new)
+    return job_id
 
 
 def get(database: Database, job_id: int) -> Job:
@@ -67,7 +82,16 @@ def get(database: Database, job_id: int) -> Job:
         JobNotFound: there is none.
     """
     with database.read() as connection:
-        row = connection.execute(_select_jobs(_jobs.c.id == job_id)).one_or_none()
+        return read(connection, job_id)
+
+
+def read(connection: Connection, job_id: int) -> Job:
+    """The job of that id, as the caller's transaction sees it.
+
+    Raises:
+        JobNotFound: there is none.
+    """
+    row = connection.execute(_of_id(), {"job": job_id}).one_or_none()
     if row is None:
         raise JobNotFound(f"There is no job {job_id}.")
     return _job(row)
@@ -116,13 +140,13 @@ def ended_unbalanced(database: Database) -> list[Job]:
 def unfiled(database: Database) -> list[Job]:
     """The jobs of the inbox that ended, or ended anew after a retry, and whose drop is not filed since."""
     with database.read() as connection:
-        return [_job(row) for row in connection.execute(_select_jobs(*_UNFILED).order_by(_jobs.c.id))]
+        return [_job(row) for row in connection.execute(_select_jobs(*UNFILED).order_by(_jobs.c.id))]
 
 
 def is_unfiled(database: Database, job: Job) -> bool:
     """True while the drop of a job that ended waits to be filed."""
     with database.read() as connection:
-        return connection.execute(select(_jobs.c.id).where(_jobs.c.id == job.id, *_UNFILED)).first() is not None
+        return connection.execute(select(_jobs.c.id).where(_jobs.c.id == job.id, *UNFILED)).first() is not None
 
 
 def mark_filed(database: Database, job: Job, source: str) -> None:
@@ -156,7 +180,8 @@ def claims_with_a_job(database: Database, claims: Collection[str]) -> set[str]:
         return set(connection.scalars(select(_jobs.c.claim).where(_jobs.c.claim.in_(list(claims)))))
 
 
-_UNFILED = (
+#: Conditions of the jobs of the inbox that ended, or ended anew after a retry, and whose drop is not filed since.
+UNFILED = (
     _jobs.c.claim.is_not(None),
     or_(_jobs.c.filed_at.is_(None), _jobs.c.filed_at < _jobs.c.finished_at),
     _jobs.c.state.not_in(UNENDED),
@@ -180,13 +205,15 @@ def _insert_job(connection: Connection, new: NewJob) -> int:
         "batch_count": len(new.manifests),
         "options": {"labels": new.labels.value, "split": new.split, "max_rejected": new.max_rejected},
         "claim": new.claim,
+        "schedule": new.schedule,
+        "priority": new.priority,
         "created_at": clock.now(),
     }
     return int(connection.execute(insert(_jobs).values(values).returning(_jobs.c.id)).scalar_one())
 
 
 def _insert_batches(connection: Connection, job_id: int, new: NewJob) -> None:
-    statement = insert(_batches).values(sent_at=clock.now())
+    statement = insert(_batches).values(sent_at=clock.now(), unsent=True)
     for start in range(0, len(new.manifests), _INSERT_CHUNK):
         chunk = enumerate(new.manifests[start : start + _INSERT_CHUNK], start=start + 1)
         connection.execute(statement, [_new_batch(job_id, sequence, manifest) for sequence, manifest in chunk])
@@ -216,6 +243,11 @@ def _select_jobs(*conditions: ColumnElement[bool]) -> Select[Any]:
     )
 
 
+@cache  # once for all: it is asked each time somebody looks whether a job has ended
+def _of_id() -> Select[Any]:
+    return _select_jobs(_jobs.c.id == bindparam("job"))
+
+
 def _job(row: Row[Any]) -> Job:
     return Job(
         id=row.id,
@@ -232,10 +264,13 @@ def _job(row: Row[Any]) -> Job:
         max_rejected=max_rejected(row.options),
         started_at=row.started_at,
         finished_at=row.finished_at,
+        paused_at=row.paused_at,
         labelled=int(row.labelled),
         correct=int(row.correct),
         escalated=int(row.escalated),
         error=row.error,
         trouble=row.trouble,
         claim=row.claim,
+        schedule=row.schedule,
+        priority=row.priority,
     )

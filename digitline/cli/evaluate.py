@@ -59,7 +59,7 @@ def evaluate(
     source = find_data(data)
     digits, paths = _digits(source)
     folder = model or settings.model or shipped_model()
-    predictor = predict.Predictor(folder, batch_size=settings.batch_size, runtime=settings.runtime)
+    predictor = predict.Predictor(folder, batch_size=settings.images_at_once, runtime=settings.runtime)
     measured = measuring.measure(
         predictor, digits, target_error=settings.target_error if target_error is None else target_error, paths=paths
     )

@@ -21,13 +21,16 @@ VERBS: dict[str, dict[str, dict[str, str]]] = {
         },
         "digitline.cli.demo": {"demo": "Score the sample digits through the line: table, plots, report."},
         "digitline.cli.submit": {"submit": "Hand a folder of images over to the line."},
+        "digitline.cli.schedule": {"schedule": "Score folders by a timetable: add, list, remove, run."},
         "digitline.cli.status": {"status": "Show jobs, queues and workers, or one job in detail."},
         "digitline.cli.results": {"results": "Print what was found, image by image."},
         "digitline.cli.page": {"report": "Write one HTML page about a job, with plots and its worst mistakes."},
         "digitline.cli.jobs": {
             "retry": "Score again what was quarantined or cancelled.",
             "cancel": "Stop a job; what is scored stays scored.",
-            "resume": "Let a job go on that is paused, since more of its images were refused than `--max-rejected` allows.",
+            "pause": "Let nothing more of a job, or of the whole line, be scored until `digitline resume`.",
+            "resume": "Let a job that is paused, or the whole line, go on.",
+            "priority": "Move a job before all jobs of a lower priority.",
         },
         "digitline.cli.correct": {"correct": "Say which digit an image shows; training learns from it."},
     },
@@ -56,6 +59,7 @@ VERBS: dict[str, dict[str, dict[str, str]]] = {
             "backup": "Write the ledger and its models into one file, while the line runs.",
             "restore": "Bring back a ledger and its models from such a file.",
         },
+        "digitline.cli.prune": {"prune": "Remove from the ledger what is known of jobs that ended long ago."},
     },
 }
 

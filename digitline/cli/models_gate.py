@@ -143,7 +143,7 @@ def _refuse_shortage(candidate: Model, sets: Sequence[tuple[str, datasets.Digits
 def _read(model: Model, sets: Sequence[datasets.Digits]) -> list[gate.Labels]:
     try:
         with without_native_chatter():
-            size = get_settings().batch_size
+            size = get_settings().images_at_once
             predictor = predict.Predictor(Path(model.location), batch_size=size, sha256=model.sha256)
     except ArtifactError as error:
         raise ArtifactError(

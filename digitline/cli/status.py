@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from core.ledger import figures, notices, pauses
 from core.ledger import jobs as job_ledger
 from core.ledger import results as result_ledger
 from core.vocabulary import WAIT, Job, JobState
@@ -19,7 +20,7 @@ from digitline.cli.screen import Cell, duration, facts, moment, percent, rate, s
 from digitline.connection import open_line
 from digitline.health import Pulse, feel
 from digitline.pace import images_per_second, seconds_left, seconds_worked
-from digitline.records import as_json, job_record
+from digitline.records import as_json, job_record, pause_record
 from scheduler.producer import Line
 
 #: Seconds between two looks of `--watch`; the workers' answers take one more.
@@ -46,7 +47,12 @@ def status(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every second, until interrupted.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Jobs to show, the newest first.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help='Print {"jobs": [...], "queues": ..., "workers": ...}.')] = False,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help='Print {"jobs": [...], "paused": ..., "waiting": ..., "queues": ..., "workers": ...}.'
+        ),
+    ] = False,
 ) -> None:
     """Show jobs, queues and workers, or one job in detail.
 
@@ -88,12 +94,13 @@ def summary_of(job: Job) -> RenderableType:
             ("time", duration(seconds_worked(job))),
             ("time left", duration(seconds_left(job))),
             ("batches", f"{job.batches:,} on queue {job.queue}"),
+            ("priority", str(job.priority) if job.priority else ""),
             ("may refuse", percent(job.max_rejected) if job.max_rejected is not None else ""),
             ("split", "several digits in a picture are read as one string" if job.split else ""),
             ("model", job.model),
             ("escalated", f"{job.escalated:,} ({percent(job.escalated / accounts.scored)})" if job.escalated else ""),
             ("source", job.source),
-            ("submitted", f"{moment(job.created_at)} by {job.triggered_by}"),
+            ("submitted", f"{moment(job.created_at)} by {job.triggered_by} {job.schedule or ''}".rstrip()),
             ("started", moment(job.started_at)),
             ("finished", moment(job.finished_at)),
         ]
@@ -122,6 +129,9 @@ def _looks(line: Line, reference: str | None, limit: int, watch: bool) -> Iterat
 def _record(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool) -> dict[str, object]:
     record: dict[str, object] = {
         "jobs": [job_record(job, **(_counts(line, job) if detailed else {})) for job in jobs],
+        "paused": pause_record(pauses.of_line(line.database)),
+        "waiting": _waiting(line),
+        "untold": sum(one.count for one in notices.undelivered(line.database)),
         "queues": pulse.depths,
         "workers": None if pulse.workers is None else [asdict(worker) for worker in pulse.workers],
     }
@@ -140,7 +150,8 @@ def _counts(line: Line, job: Job) -> dict[str, object]:
 
 def _picture(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool, wide: bool) -> RenderableType:
     if not detailed:
-        return Group(_list_of(jobs, wide=wide) if jobs else Text("No jobs yet."), Text(), _line_facts(pulse))
+        listed = _list_of(jobs, wide=wide) if jobs else Text("No jobs yet.")
+        return Group(listed, Text(), *_paused(line), *_untold(line), _line_facts(line, pulse))
     parts: list[RenderableType] = [summary_of(jobs[0]), Text()]
     verdicts = result_ledger.verdict_counts(line.database, jobs[0].id)
     reasons = result_ledger.rejection_counts(line.database, jobs[0].id)
@@ -151,7 +162,7 @@ def _picture(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool, wide:
     stages = result_ledger.stage_seconds(line.database, jobs[0].id)
     if stages:
         parts += [_stages(stages), Text()]
-    return Group(*parts, _line_facts(pulse))
+    return Group(*parts, *_paused(line), *_untold(line), _line_facts(line, pulse))
 
 
 def _stages(seconds: Mapping[str, float]) -> RenderableType:
@@ -184,9 +195,34 @@ def _row(job: Job) -> list[Cell]:
     ]
 
 
-def _line_facts(pulse: Pulse) -> RenderableType:
+def _paused(line: Line) -> list[RenderableType]:
+    """That the whole line is paused, since when, by whom and why; nothing while it runs."""
+    pause = pauses.of_line(line.database)
+    if pause is None:
+        return []
+    return [Text(f"The line is {pause}, since {moment(pause.since)}; `digitline resume --all`.", style="magenta")]
+
+
+def _untold(line: Line) -> list[RenderableType]:
+    """That hooks do not take what they are told; nothing where they do, or where there are none."""
+    untold = sum(one.count for one in notices.undelivered(line.database))
+    if not untold:
+        return []
+    return [Text(f"Notices that hooks did not take: {untold:,}; `digitline doctor` says why.", style="yellow")]
+
+
+def _waiting(line: Line) -> dict[str, int]:
+    """Batches that wait for a worker, by queue, whether Redis holds their message or not."""
+    return {queue.value: backlog.batches for queue, backlog in figures.standing(line.database).backlogs.items()}
+
+
+def _line_facts(line: Line, pulse: Pulse) -> RenderableType:
+    waiting = ("batches waiting", _by_queue(_waiting(line)))
     if pulse.depths is None or pulse.workers is None:
-        return Text(f"Queues and workers are not known: {pulse.problem}", style="yellow")
-    waiting = ", ".join(f"{name} {depth:,}" for name, depth in pulse.depths.items())
+        return Group(facts([waiting]), Text(f"Queues and workers are not known: {pulse.problem}", style="yellow"))
     online = ", ".join(f"{worker.name} ({worker.processes or '?'} processes)" for worker in pulse.workers)
-    return facts([("batches waiting", waiting), ("workers", online or "none is online")])
+    return facts([waiting, ("of them in Redis", _by_queue(pulse.depths)), ("workers", online or "none is online")])
+
+
+def _by_queue(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in numbers.items())

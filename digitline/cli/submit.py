@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from core.errors import JobFailed, JobPaused
-from core.vocabulary import Labels, Trigger
+from core.vocabulary import PRIORITIES, Labels, Trigger
 from digitline import client
 from digitline.cli.screen import screen
 from digitline.cli.status import summary_of
-from digitline.client import JobHandle
+from digitline.handle import JobHandle
 from digitline.records import as_json, job_record
 
 
@@ -45,6 +45,14 @@ def submit(
             help="Pause once more than this share of the images is refused; default: DIGITLINE_MAX_REJECTED, else never.",
         ),
     ] = None,
+    priority: Annotated[
+        int,
+        typer.Option(
+            min=PRIORITIES[0],
+            max=PRIORITIES[-1],
+            help="Of what waits, the highest first; `digitline priority` alters it.",
+        ),
+    ] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is scored; exit code 1 if it fails.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the job as a JSON object.")] = False,
 ) -> None:
@@ -59,6 +67,7 @@ def submit(
         queue=queue.value,
         split=split,
         max_rejected=max_rejected,
+        priority=priority,
         triggered_by=Trigger.CLI,
     )
     if wait:

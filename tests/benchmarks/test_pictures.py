@@ -13,6 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import digitline
+from benchmarks.pictures import cost
 from benchmarks.pictures.__main__ import app
 from benchmarks.pictures.bench import Reading, Row, number_made, read_clean, read_generator
 from benchmarks.pictures.catalogue import GENERATORS
@@ -157,3 +158,12 @@ def test_an_unknown_generator_is_named_and_so_are_those_there_are() -> None:
     assert run.exit_code == 2
     assert "blue_inc" in run.output
     assert "ballpoint_skips" in run.output
+
+
+def test_what_pictures_cost_is_told_beside_their_decoding() -> None:
+    run = CliRunner().invoke(cost.app, ["--repetitions", "1", "--json"])
+    assert run.exit_code == 0, run.output
+    costs = json.loads(run.stdout)["costs"]
+    assert [one["name"] for one in costs] == [kind.name for kind in cost.KINDS]
+    assert all(one["ratio"] == pytest.approx(one["whole"] / one["decoding"]) for one in costs)
+    assert all(one["decoding"] > 0 for one in costs)

@@ -167,3 +167,9 @@ def test_a_row_of_more_strokes_than_a_string_may_have_is_turned_away() -> None:
     with pytest.raises(ImageRejected) as caught:
         pieces(page)
     assert caught.value.reason is Reason.SEVERAL
+
+
+def test_the_outer_digits_of_a_row_that_is_cut_at_its_ink_are_kept(scan: Scan) -> None:
+    line = row(scan, 0, 4, gap=12)
+    x, y, width, height = cv2.boundingRect(cv2.compare(line, 130, cv2.CMP_LT))
+    assert len(pieces(line[y : y + height, x : x + width])) == len(pieces(line))

@@ -11,6 +11,7 @@ import pytest
 from classifier.lines import erase_lines
 from classifier.predict import Predictor
 from classifier.preprocess import FIND, Image, Sheet, prepare
+from classifier.straight import opened
 from core.errors import ImageRejected
 from core.vocabulary import Reason
 from tests.classifier.shares import share_read
@@ -128,3 +129,47 @@ def test_the_straight_strokes_of_a_digit_are_no_lines(corners: list[list[list[in
 def test_a_page_without_lines_is_left_as_it_is(scan: Scan) -> None:
     for index in range(50):
         assert after_lines(scan(index)).lines is None
+
+
+@pytest.mark.parametrize("thickness", [1, 3])
+def test_a_hairline_one_from_edge_to_edge_is_read(thickness: int, predictor: Predictor) -> None:
+    page = np.full((200, 120), 230, np.uint8)
+    cv2.line(page, (64, 0), (56, 199), 30, thickness)
+    assert predictor(prepare(page)[np.newaxis]).labels.tolist() == [1]
+
+
+def test_the_teeth_of_a_comb_go_and_the_digit_between_them_stays(
+    scan: Scan, digits: Digits, predictor: Predictor
+) -> None:
+    def combed(page: Image) -> Image:
+        cv2.line(page, (0, 182), (199, 182), 60, 2)
+        for tooth in (12, 190):
+            cv2.line(page, (tooth, 130), (tooth, 182), 60, 2)
+        return page
+
+    assert share_read((combed(scan(index)) for index in range(60)), digits.labels, predictor) >= 0.93
+
+
+def test_a_digit_that_hangs_on_a_box_is_read(scan: Scan, digits: Digits, predictor: Predictor) -> None:
+    def touched(page: Image) -> Image:
+        x, y, width, height = cv2.boundingRect(cv2.compare(page, 130, cv2.CMP_LT))
+        page = cv2.copyMakeBorder(page, 60, 60, 60, 60, cv2.BORDER_REPLICATE)
+        left, top = 60 + x + 3, 60 + y + 3
+        cv2.rectangle(page, (left, top), (left + width + 20, top + height + 20), 60, 3)
+        return np.asarray(page)
+
+    assert share_read((touched(scan(index)) for index in range(60)), digits.labels, predictor) >= 0.85
+
+
+def test_the_pores_of_a_pencil_are_no_lines(scan: Scan) -> None:
+    for index in range(20):
+        page = scan(index)
+        pores = np.random.default_rng(index).random(page.shape) < 0.25
+        page[pores] = 230
+        assert after_lines(page).lines is None
+
+
+def test_a_box_of_even_size_moves_nothing_by_a_pixel() -> None:
+    ink = np.zeros((8, 20), np.uint8)
+    ink[3, 4:8] = 255
+    assert np.array_equal(opened(ink, (4, 1)), ink)

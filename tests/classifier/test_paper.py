@@ -173,6 +173,31 @@ def test_digits_in_uneven_light_and_noise_are_read(
     assert read(alter, scan, digits, predictor) >= 0.93
 
 
+def test_of_a_shadow_that_joins_a_stroke_the_stroke_alone_is_ink() -> None:
+    page = np.full((200, 240), 225, np.float32)
+    shade = np.zeros_like(page)
+    cv2.line(shade, (239, 160), (110, 90), 1, 26)
+    page *= 1 - 0.5 * cv2.GaussianBlur(shade, (0, 0), 5)
+    stroke = np.zeros(page.shape, np.uint8)
+    cv2.line(stroke, (120, 30), (105, 170), 255, 12)
+    page[stroke > 0] *= 0.12
+    sheet = found(np.clip(page + np.random.default_rng(3).normal(0, 1.5, page.shape), 0, 255).astype(np.uint8))
+    sheet.troubled = True
+    find_ink(sheet)
+    assert sheet.ink is not None
+    assert cv2.boundingRect(sheet.ink)[2] <= 45
+
+
+def test_squares_at_the_border_are_no_shadow(scan: Scan) -> None:
+    page = scan(0)
+    for at in range(10, 200, 30):
+        page[at] = np.minimum(page[at], 180)
+        page[:, at] = np.minimum(page[:, at], 180)
+    sheet = found(page)
+    even_light(sheet)
+    assert not sheet.troubled
+
+
 def test_uneven_light_is_taken_out_of_the_paper(scan: Scan) -> None:
     sheet = found(beside_a_lamp(scan(0)))
     even_light(sheet)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Table, select
 
 from core import tables
 from core.database import Database
-from core.ledger import batches, jobs, models
+from core.ledger import batches, jobs, models, sweeps
+from core.ledger.sweeps import Messages
 from core.vocabulary import (
     Batch,
     Cell,
@@ -81,6 +82,20 @@ def take(database: Database, batch: Batch, *, worker: str = "w1", lease_time: fl
     lease = batches.claim(database, batch.id, worker=worker, lease_time=lease_time, max_attempts=MAX_ATTEMPTS)
     assert isinstance(lease, Lease), f"batch {batch.id} is {lease}"
     return lease
+
+
+def send(
+    database: Database,
+    *,
+    waiting: Collection[int] = (),
+    resend_after: float = 600.0,
+    held: Collection[int] = (),
+    held_for: float = 0.0,
+    limit: int = 500,
+) -> list[Batch]:
+    """Mark as sent what a sweep would send to the queue of these jobs that finds these messages in Redis."""
+    messages = Messages(waiting, resend_after, held, held_for)
+    return sweeps.to_send(database, QueueName.EXPRESS, limit, messages).batches
 
 
 def exhaust(database: Database, batch: Batch) -> None:

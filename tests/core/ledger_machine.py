@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,19 +13,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from core.database import Database
 from core.errors import IllegalTransition, StaleLease
-from core.ledger import batches, endings, jobs, models, steering
-from core.vocabulary import Job, JobState, Lease, Reason
+from core.ledger import batches, endings, jobs, models, pauses, steering, sweeps
+from core.ledger.sweeps import Messages
+from core.vocabulary import Job, JobState, Lease, QueueName
 from tests.core import ledger_oracle
 from tests.core.examples import new_job, register_model
 from tests.core.ledger_model import ATTEMPTS, HELD_FOR, LEASE, RESEND, TICK, BatchModel, JobModel, LedgerModel, Read
+from tests.core.ledger_steps import STEPS, live
 from tests.core.ledger_tricks import empty, let_time_pass, outcome_of, shadow_of
 from tests.oracle import check_job
-
-#: Jobs of one run of the machine; few and small, so that much happens to each.
-JOBS = 4
-BUDGETS = st.sampled_from([None, 0.5, 0.25, 0.0])
-#: What the images of a batch are read as; a smaller batch takes the first ones.
-READS = st.tuples(*[st.sampled_from([0, 1, 2, "19", "407", Reason.TRUNCATED, Reason.BLANK, Reason.QUARANTINED])] * 3)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -77,20 +73,23 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # What people and the inbox do.
 
-    def submit(self, sent: int, sizes: list[int], claim: str | None, budget: float | None, labelled: bool) -> None:
-        """A claim makes one job, however often it comes; a producer that is killed after its commit sends little."""
-        made = jobs.create(self.database, new_job(sizes, labelled=labelled, max_rejected=budget, claim=claim))
+    def submit(
+        self, room: int, sizes: list[int], claim: str | None, budget: float | None, labelled: bool, priority: int
+    ) -> None:
+        """A claim makes one job, however often it comes; a producer that is killed after its commit sends nothing."""
+        new = new_job(sizes, labelled=labelled, max_rejected=budget, claim=claim, priority=priority)
+        made = jobs.create(self.database, new)
         if known := [job.id for job in self.model.jobs if job.claim == claim is not None]:
             assert [made.id] == known
             return
-        job = JobModel(made.id, labelled, budget, claim, made.source)
+        job = JobModel(made.id, labelled, budget, claim, made.source, priority)
         job.batches = [
             BatchModel(batch.id, job, batch.sequence, batch.size, self.model.now)
             for batch in batches.of_job(self.database, made.id)
         ]
         assert [batch.size for batch in job.batches] == sizes
         self.model.jobs.append(job)
-        self.send(batch.id for batch in job.batches[:sent])
+        self.fill(room)
 
     def cancel(self, number: int) -> None:
         job = self.model.jobs[number]
@@ -106,6 +105,26 @@ class LedgerMachine(RuleBasedStateMachine):
         job = self.model.jobs[number]
         with refused_unless(self.model.resume(job, budget)):
             steering.resume(self.database, jobs.get(self.database, job.id), max_rejected=budget)
+
+    def pause(self, number: int) -> None:
+        job = self.model.jobs[number]
+        with refused_unless(self.model.pause(job)):
+            steering.pause(self.database, jobs.get(self.database, job.id), by="ada")
+
+    def pause_line(self, paused: bool) -> None:
+        """Or let it go on."""
+        with refused_unless(self.model.pause_line(paused=paused)):
+            if paused:
+                pauses.pause_line(self.database, by="ada", reason="new disks")
+            else:
+                pauses.resume_line(self.database)
+        assert (pauses.of_line(self.database) is not None) is paused
+
+    def set_priority(self, number: int, priority: int) -> None:
+        job = self.model.jobs[number]
+        with refused_unless(not job.state.ended):
+            steering.set_priority(self.database, jobs.get(self.database, job.id), priority)
+            job.priority = priority
 
     def begin_to_file(self, number: int) -> None:
         job = self.model.jobs[number]
@@ -189,33 +208,49 @@ class LedgerMachine(RuleBasedStateMachine):
     def sweep(self, part: str) -> None:
         """A whole sweep, or what one that is killed, or two of them that run at once, come to."""
         if part in ("take back", "all"):
-            assert sorted(batches.take_back_overdue(self.database, ATTEMPTS)) == self.model.take_back_overdue()
+            assert sorted(sweeps.take_back_overdue(self.database, ATTEMPTS)) == self.model.take_back_overdue()
         if part in ("quarantine", "all"):
-            assert batches.quarantine_exhausted(self.database, ATTEMPTS) == self.model.quarantine_exhausted()
+            assert sweeps.quarantine_exhausted(self.database, ATTEMPTS) == self.model.quarantine_exhausted()
         if part in ("send", "send a few", "all"):
-            self.send_lost(2 if part == "send a few" else 500)
+            self.send_waiting(2 if part == "send a few" else 500)
+        if part in ("fill", "fill a little"):
+            self.fill(1 if part == "fill a little" else 500)
         if part in ("close", "all"):
             assert endings.close_all_over(self.database) == self.model.close_all_over()
 
-    def send_lost(self, limit: int) -> None:
+    def fill(self, room: int) -> None:
+        """Send what was never sent, as far as a queue has room."""
+        sent = [batch.id for batch in sweeps.to_send(self.database, QueueName.EXPRESS, room).batches]
+        assert sent == self.model.send((), (), room, lost=False)
+        self.send(sent)
+
+    def send_waiting(self, limit: int) -> None:
         number = [batch.id for batch in self.model.batches]
         waiting, held = ({number[batch] for batch in numbers} for numbers in (self.waiting, self.held))
-        spans = {"resend_after": RESEND * TICK, "held_for": HELD_FOR * TICK}
-        sent = [batch.id for batch in batches.to_send_again(self.database, waiting, held=held, limit=limit, **spans)]
-        assert sent == self.model.send_again(waiting, held, limit)
+        messages = Messages(waiting, RESEND * TICK, held, HELD_FOR * TICK)
+        due = sweeps.to_send(self.database, QueueName.EXPRESS, limit, messages)
+        unsent = [batch.id for batch in self.model.batches if batch.unsent]
+        sent = [batch.id for batch in due.batches]
+        assert sent == self.model.send(waiting, held, limit, lost=True)
+        assert due.lost == len(set(sent).difference(unsent))
         self.send(sent)
 
     # What must come of it all.
 
+    def everybody_works(self) -> None:
+        self.pass_time(3)
+        self.sweep("all")
+        while self.waiting:
+            self.claim(self.waiting[0], "w1")
+        for number in live(self):
+            self.finish(number, (0, 1, 2), False)
+
     def everything_ends(self) -> None:
         """One sweep, once every lease has run out, and honest workers end all jobs that no person keeps paused."""
+        if self.model.paused:
+            self.pause_line(False)
         for _ in range(2):
-            self.pass_time(3)
-            self.sweep("all")
-            while self.waiting:
-                self.claim(self.waiting[0], "w1")
-            for number in live(self):
-                self.finish(number, (0, 1, 2), False)
+            self.everybody_works()
             assert all(job.state.ended or job.paused for job in self.model.jobs)
             for number, job in enumerate(self.model.jobs):
                 if job.paused:
@@ -231,49 +266,3 @@ class LedgerMachine(RuleBasedStateMachine):
 def refused_unless(allowed: bool) -> AbstractContextManager[object]:
     """The ledger must refuse what the model does not allow."""
     return nullcontext() if allowed else pytest.raises(IllegalTransition)
-
-
-def live(machine: LedgerMachine) -> list[int]:
-    """Leases that may write."""
-    return [number for number, (batch, lease) in enumerate(machine.leases) if batch.token == lease.token]
-
-
-def stale(machine: LedgerMachine) -> list[int]:
-    """Leases that may not; if there are any, those whose batch somebody else works on."""
-    lost = [number for number, (batch, lease) in enumerate(machine.leases) if batch.token != lease.token]
-    return [number for number in lost if machine.leases[number][0].token is not None] or lost
-
-
-def every_batch(machine: LedgerMachine) -> list[int]:
-    return list(range(len(machine.model.batches)))
-
-
-def jobs_that(may: Callable[[JobModel], bool]) -> Callable[[LedgerMachine], list[int]]:
-    """The jobs of which that is true."""
-    return lambda machine: [number for number, job in enumerate(machine.model.jobs) if may(job)]
-
-
-#: By method of the machine: its weight, what its first argument is one of at the moment, and its other arguments.
-STEPS: Mapping[str, tuple[Any, ...]] = {
-    "claim": (6, every_batch, st.sampled_from(["w1", "w2", "w3"])),
-    "submit": (
-        2,
-        lambda machine: range(4 if len(machine.model.jobs) < JOBS else 0),
-        st.lists(st.integers(1, 3), min_size=1, max_size=3) | st.just([]),
-        st.sampled_from([None, "drop-1", "drop-2"]),
-        BUDGETS,
-        st.booleans(),
-    ),
-    "cancel": (1, jobs_that(lambda job: not job.state.ended)),
-    "retry": (1, jobs_that(lambda job: job.state.ended)),
-    "resume": (1, jobs_that(lambda job: job.paused or job.budget is not None), BUDGETS),
-    "begin_to_file": (1, jobs_that(lambda job: job.unfiled)),
-    "end_to_file": (1, lambda machine: range(len(machine.seen))),
-    "lose_messages": (1, lambda machine: machine.waiting, st.booleans()),
-    "renew": (1, live),
-    "release": (2, live, st.booleans()),
-    "finish": (3, live, READS, st.booleans()),
-    "wake_up": (2, stale, READS, st.booleans()),
-    "pass_time": (3, lambda _: range(1, 4)),
-    "sweep": (3, lambda _: ("take back", "quarantine", "send", "send a few", "close", "all")),
-}

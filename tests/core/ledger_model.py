@@ -29,8 +29,9 @@ class BatchModel:
     job: JobModel
     sequence: int
     size: int
-    #: When its message was last sent, in ticks.
+    #: When its message was last sent, in ticks; if ever, and else when it was queued.
     sent: float
+    unsent: bool = True
     state: BatchState = BatchState.QUEUED
     attempts: int = 0
     #: Of the lease that may record it, and when that runs out, in ticks.
@@ -61,10 +62,13 @@ class JobModel:
     budget: float | None
     claim: str | None
     source: str
+    priority: int = 0
     batches: list[BatchModel] = field(default_factory=list)
     #: Never PAUSED, which is beside the others.
     state: JobState = JobState.QUEUED
     paused: bool = False
+    #: Whether a person paused it.
+    by_hand: bool = False
     started: bool = False
     #: How often it ended, and which of these ends its drop was filed after; 0: it was not.
     ends: int = 0
@@ -97,7 +101,7 @@ class JobModel:
         }
 
     def end(self, state: JobState) -> None:
-        self.state, self.paused, self.ends = state, False, self.ends + 1
+        self.state, self.paused, self.by_hand, self.ends = state, False, False, self.ends + 1
 
 
 @dataclass
@@ -107,6 +111,8 @@ class LedgerModel:
     jobs: list[JobModel] = field(default_factory=list)
     #: In ticks.
     now: float = 0.0
+    #: Whether the whole line is.
+    paused: bool = False
 
     @property
     def batches(self) -> list[BatchModel]:
@@ -114,7 +120,7 @@ class LedgerModel:
 
     def in_the_way(self, batch: BatchModel) -> BatchState | JobState | None:
         """Why a batch cannot be claimed; None: it can."""
-        if batch.job.paused:
+        if self.paused or batch.job.paused:
             return JobState.PAUSED
         free = batch.state is BatchState.QUEUED or self._ran_out(batch)
         return None if free and batch.attempts < ATTEMPTS else batch.state
@@ -122,6 +128,7 @@ class LedgerModel:
     def claim(self, batch: BatchModel, token: str) -> None:
         batch.state, batch.token, batch.attempts = BatchState.LEASED, token, batch.attempts + 1
         batch.until = self.now + LEASE
+        batch.unsent = False
         batch.job.started = True
         if batch.job.state is JobState.QUEUED:
             batch.job.state = JobState.RUNNING
@@ -136,20 +143,23 @@ class LedgerModel:
         batch.reads = tuple(reads)
         self._settle(batch.job)
 
-    def send_again(self, waiting: Collection[int], held: Collection[int], limit: int) -> list[int]:
-        """Mark what is lost as sent; returns the batches' ids."""
-        lost = [
+    def send(self, waiting: Collection[int], held: Collection[int], limit: int, *, lost: bool) -> list[int]:
+        """Mark what was never sent, and what is lost if that is asked for, as sent; returns the batches' ids in turn."""
+        due = [
             batch
-            for batch in self.batches
+            for batch in sorted(self.batches, key=lambda batch: (-batch.job.priority, batch.id))
             if batch.state is BatchState.QUEUED
-            and not batch.job.paused
-            and batch.sent < self.now - RESEND
-            and batch.id not in waiting
-            and (batch.id not in held or batch.sent < self.now - HELD_FOR)
+            and not (self.paused or batch.job.paused)
+            and (batch.unsent or (lost and self._is_lost(batch, waiting, held)))
         ][:limit]
-        for batch in lost:
-            batch.sent = self.now
-        return [batch.id for batch in lost]
+        for batch in due:
+            batch.sent, batch.unsent = self.now, False
+        return [batch.id for batch in due]
+
+    def _is_lost(self, batch: BatchModel, waiting: Collection[int], held: Collection[int]) -> bool:
+        if batch.id in waiting or batch.sent >= self.now - RESEND:
+            return False
+        return batch.id not in held or batch.sent < self.now - HELD_FOR
 
     def take_back_overdue(self) -> list[int]:
         taken = [batch for batch in self.batches if self._ran_out(batch) and batch.attempts < ATTEMPTS]
@@ -198,12 +208,27 @@ class LedgerModel:
         job.state = JobState.QUEUED
         return True
 
+    def pause(self, job: JobModel) -> bool:
+        """Pause a job by hand; False: it has ended or is paused already."""
+        if job.state.ended or job.paused:
+            return False
+        job.paused = job.by_hand = True
+        return True
+
     def resume(self, job: JobModel, budget: float | None) -> bool:
         """Let a job go on; False: it is not paused."""
         if not job.paused:
             return False
-        job.paused, job.budget = False, budget
+        if not job.by_hand or budget is not None:
+            job.budget = budget
+        job.paused = job.by_hand = False
         return True
+
+    def pause_line(self, *, paused: bool) -> bool:
+        """Pause the whole line, or let it go on; False: so it does already."""
+        changed = self.paused is not paused
+        self.paused = paused
+        return changed
 
     def _ran_out(self, batch: BatchModel) -> bool:
         return batch.until is not None and batch.until < self.now

@@ -126,6 +126,7 @@ def _check_job(ledger: Ledger, job: RowMapping) -> None:
     assert BatchState.LEASED not in states or state is JobState.RUNNING
     spoken = state in (JobState.FAILED, JobState.CANCELLED) or job["paused_at"] is not None
     assert (job["error"] is not None) == spoken
+    assert job["paused_by"] is None or job["paused_at"] is not None
     summary = ledger.summary[job["id"]]
     assert {name: summary[name] for name in _COUNTS} == totals
     shown = job["state"] if job["paused_at"] is None else "paused"
@@ -137,11 +138,13 @@ def _compare_job(row: RowMapping, expected: JobModel) -> None:
     assert told == (expected.state, expected.paused, expected.started, expected.claim, expected.source)
     assert (row["found"], row["batch_count"]) == (expected.found, len(expected.batches))
     assert row["options"]["max_rejected"] == expected.budget
+    assert (row["paused_by"] is not None, row["priority"]) == (expected.by_hand, expected.priority)
 
 
 def _compare_batch(ledger: Ledger, row: RowMapping, expected: BatchModel, now: float) -> None:
     told = (row["state"], row["attempts"], row["lease_token"], row["size"], row["sequence"])
     assert told == (expected.state, expected.attempts, expected.token, expected.size, expected.sequence)
+    assert row["unsent"] == expected.unsent
     assert _same_moment(row["sent_at"], ledger, expected.sent - now)
     if expected.until is not None:
         assert _same_moment(row["lease_until"], ledger, expected.until - now)

@@ -10,7 +10,7 @@ import pytest
 from core import tables
 from core.database import Database
 from core.errors import StaleLease
-from core.ledger import batches, jobs
+from core.ledger import batches, jobs, sweeps
 from core.vocabulary import BatchState, JobState, Lease
 from tests.core.examples import (
     LEASE_TIME,
@@ -135,7 +135,7 @@ def test_renewing_moves_the_end_of_the_lease(database: Database) -> None:
     lease = take(database, batch, lease_time=RUN_OUT)
     batches.renew(database, lease, LEASE_TIME)
     assert claim(database, batch.id, worker="w2") is BatchState.LEASED
-    assert batches.take_back_overdue(database, MAX_ATTEMPTS) == []
+    assert sweeps.take_back_overdue(database, MAX_ATTEMPTS) == []
 
 
 def test_a_stale_lease_cannot_be_renewed(database: Database) -> None:

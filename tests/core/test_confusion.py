@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core import tables
 from core.database import Database
-from core.ledger import batches, jobs, models, results
+from core.ledger import batches, jobs, models, results, sweeps
 from core.vocabulary import DIGITS, Cell, Manifest, NewJob, QueueName, Trigger
 from tests.core.examples import MAX_ATTEMPTS, create_batch, create_job, exhaust, outcome, register_model, score, take
 
@@ -38,7 +38,7 @@ def random_job(database: Database, seed: int) -> int:
         labels = [None if choose.random() < 0.1 else choose.randrange(DIGITS) for _ in lease.manifest.paths]
         batches.finish(database, lease, outcome(lease, labels=labels))
     exhaust(database, given_up)
-    assert batches.quarantine_exhausted(database, MAX_ATTEMPTS) == [given_up.id]
+    assert sweeps.quarantine_exhausted(database, MAX_ATTEMPTS) == [given_up.id]
     return job.id
 
 
@@ -125,7 +125,7 @@ def test_the_summary_view_gives_the_accounts(database: Database) -> None:
     lease = take(database, done)
     batches.finish(database, lease, outcome(lease, labels=[0, 7, None, 3]))
     exhaust(database, given_up)
-    batches.quarantine_exhausted(database, MAX_ATTEMPTS)
+    sweeps.quarantine_exhausted(database, MAX_ATTEMPTS)
     with database.read() as connection:
         row = connection.execute(text("SELECT * FROM job_summary")).mappings().one()
     expected = {"found": 9, "scored": 3, "rejected": 1, "quarantined": 2, "open": 3, "labelled": 3, "correct": 2}

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import event
 
 from core.database import Database
-from core.ledger import batches, jobs
+from core.ledger import batches, jobs, sweeps
 from core.vocabulary import JobState
-from tests.core.examples import LEASE_TIME, MAX_ATTEMPTS, RUN_OUT, create_job, outcome, take
+from tests.core.examples import LEASE_TIME, MAX_ATTEMPTS, RUN_OUT, create_job, outcome, send, take
 
 
 @contextmanager
@@ -38,12 +38,12 @@ def test_no_lease_is_given_renewed_or_taken_back_by_a_hosts_clock(database: Data
         batches.finish(database, lease, outcome(lease))
         batches.release(database, take(database, second), "it had no luck")
         take(database, third, lease_time=RUN_OUT)
-        assert batches.take_back_overdue(database, MAX_ATTEMPTS) == [third.id]
-        assert batches.to_send_again(database, [], 0.0, limit=1)
+        assert sweeps.take_back_overdue(database, MAX_ATTEMPTS) == [third.id]
+        assert send(database, resend_after=0.0, limit=1)
         for batch in (second, third):
             held = take(database, batch)
             batches.finish(database, held, outcome(held))
-        assert batches.quarantine_exhausted(database, MAX_ATTEMPTS) == []
+        assert sweeps.quarantine_exhausted(database, MAX_ATTEMPTS) == []
         assert jobs.get(database, job.id).state is JobState.DONE
     assert LEASE_TIME in handed
     assert [value for value in handed if isinstance(value, date | datetime | time)] == []

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from core import tables
 from core.database import Database
 from core.errors import IllegalTransition, JobNotFound, ModelNotFound, StaleLease
-from core.ledger import batches, endings, jobs, models, results, steering
+from core.ledger import batches, endings, jobs, models, results, steering, sweeps
 from core.vocabulary import Accounts, BatchState, JobState, Labels, Manifest, NewJob, QueueName, Trigger
 from tests.core.examples import (
     LEASE_TIME,
@@ -26,6 +26,7 @@ from tests.core.examples import (
     register_model,
     rows,
     score,
+    send,
     take,
 )
 from tests.core.racing import at_once, several_databases
@@ -153,8 +154,8 @@ def test_nothing_of_a_cancelled_job_is_claimed_sent_or_given_up(database: Databa
     steering.cancel(database, jobs.get(database, batch.job_id))
     answer = batches.claim(database, batch.id, worker="w", lease_time=LEASE_TIME, max_attempts=MAX_ATTEMPTS)
     assert answer is BatchState.CANCELLED
-    assert batches.to_send_again(database, waiting=(), resend_after=-60.0) == []
-    assert batches.quarantine_exhausted(database, max_attempts=0) == []
+    assert send(database, resend_after=-60.0) == []
+    assert sweeps.quarantine_exhausted(database, max_attempts=0) == []
     assert endings.close_all_over(database) == 0
 
 
@@ -186,7 +187,7 @@ def test_a_cancelled_job_can_be_retried_to_its_end(database: Database) -> None:
 def test_a_retried_quarantine_leaves_no_row_behind(database: Database) -> None:
     batch = create_batch(database, 3, labelled=True)
     exhaust(database, batch)
-    batches.quarantine_exhausted(database, MAX_ATTEMPTS)
+    sweeps.quarantine_exhausted(database, MAX_ATTEMPTS)
     retried = steering.retry(database, jobs.get(database, batch.job_id))
     assert (rows(database, tables.rejections), rows(database, tables.confusion)) == ([], [])
     assert (retried.accounts.quarantined, retried.accounts.open) == (0, 3)

@@ -10,7 +10,7 @@ from sqlalchemy import Table, select, update
 from core import tables
 from core.database import Database
 from core.errors import IllegalTransition
-from core.ledger import batches, endings, jobs, steering
+from core.ledger import endings, jobs, steering, sweeps
 from core.vocabulary import JobState
 from tests.core.examples import MAX_ATTEMPTS, batch_row, create_batch, exhaust
 from tests.core.racing import in_background, several_databases, wait_for_blocked
@@ -30,7 +30,7 @@ def test_closing_jobs_and_giving_batches_up_at_once_do_not_block_each_other(
     job = tables.jobs.c.id == both[contested].job_id
     with several_databases(postgres_url, 3) as (one, other, holder), holder.begin() as connection:
         connection.execute(select(tables.jobs.c.id).where(job).with_for_update())
-        with in_background(partial(batches.quarantine_exhausted, one, MAX_ATTEMPTS)) as given_up:
+        with in_background(partial(sweeps.quarantine_exhausted, one, MAX_ATTEMPTS)) as given_up:
             wait_for_blocked(postgres, 1)
             with in_background(partial(endings.close_all_over, other)) as closed:
                 assert closed.result(60) == 0

@@ -10,7 +10,7 @@ import pytest
 from core import sources
 from core.database import Database
 from core.errors import SourceNotFound
-from core.ledger import batches, jobs, results
+from core.ledger import batches, jobs, results, sweeps
 from core.vocabulary import Batch, Manifest, NewJob, QueueName, Trigger
 from tests.core.examples import MAX_ATTEMPTS, exhaust, outcome, register_model, take
 
@@ -74,7 +74,7 @@ def test_any_name_round_trips_through_rejections_and_their_sentences(database: D
 def test_any_name_round_trips_through_the_quarantine(database: Database, paths: list[str]) -> None:
     batch = new_batch(database, paths)
     exhaust(database, batch)
-    batches.quarantine_exhausted(database, MAX_ATTEMPTS)
+    sweeps.quarantine_exhausted(database, MAX_ATTEMPTS)
     assert [result.path for result in results.of_job(database, batch.job_id)] == paths
 
 
@@ -83,7 +83,7 @@ def test_an_error_that_names_such_files_is_kept(database: Database, paths: list[
     error = f"cannot read {' and '.join(paths)}"
     for _ in range(MAX_ATTEMPTS):
         batches.release(database, take(database, batch), error)
-    batches.quarantine_exhausted(database, MAX_ATTEMPTS)
+    sweeps.quarantine_exhausted(database, MAX_ATTEMPTS)
     assert {str(result.message).endswith(error) for result in results.of_job(database, batch.job_id)} == {True}
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ from sqlalchemy import Connection, event, text, update
 
 from core import tables
 from core.database import Database
-from core.ledger import batches, endings, jobs, results
+from core.ledger import batches, endings, figures, jobs, results, sweeps
 from core.ledger.bulk import insert_rows
-from core.vocabulary import Batch, BatchState, Job, JobState
-from tests.core.examples import MAX_ATTEMPTS, create_job, new_job, outcome, rows, score, take
+from core.vocabulary import Batch, BatchState, Job, JobState, QueueName
+from tests.core.examples import MAX_ATTEMPTS, create_job, new_job, outcome, rows, score, send, take
 
 #: Tables that grow with the images; nothing that is asked all the time may read one from end to end.
 LARGE = {table.name for table in (tables.batches, tables.predictions, tables.rejections, tables.confusion)}
@@ -111,13 +112,30 @@ def test_the_last_batch_closes_its_job_by_indexes(line: tuple[Database, Job]) ->
 def test_a_sweep_reads_what_is_open_alone(line: tuple[Database, Job]) -> None:
     database, _ = line
     for step in (
-        lambda: batches.take_back_overdue(database, MAX_ATTEMPTS),
-        lambda: batches.quarantine_exhausted(database, MAX_ATTEMPTS),
-        lambda: batches.to_send_again(database, {1}, -1.0),
+        lambda: sweeps.take_back_overdue(database, MAX_ATTEMPTS),
+        lambda: sweeps.quarantine_exhausted(database, MAX_ATTEMPTS),
+        lambda: send(database, waiting={1}, resend_after=-1.0),
+        lambda: sweeps.to_send(database, QueueName.EXPRESS, 3),
         lambda: endings.close_all_over(database),
         lambda: jobs.unfiled(database),
     ):
         assert whole(database, step) == set()
+
+
+def test_the_metrics_read_what_is_open_and_what_has_just_ended(line: tuple[Database, Job]) -> None:
+    database, job = line
+    moment = figures.now(database)
+    score(database, job)
+    (*_, (last, _)) = figures.ends_since(database, moment - timedelta(seconds=1))
+    for question in (
+        lambda: figures.ends_since(database, moment),
+        lambda: figures.ended(database, [last]),
+        lambda: figures.standing(database),
+    ):
+        with asked(database) as said:
+            question()
+        assert not [statement for statement, _ in said if "predictions" in statement or "rejections" in statement]
+        assert whole(database, question) == set()
 
 
 def test_the_first_page_of_results_reads_one_batch(line: tuple[Database, Job]) -> None:

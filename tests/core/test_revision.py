@@ -7,20 +7,24 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from core import database as database_module
 from core.database import MIGRATIONS, Database
 from core.errors import LedgerUnreachable, RevisionMismatch
 
-NEXT = '''
+#: The newest migration that there is.
+HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+NEXT = f'''
 """One more."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0006"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
@@ -69,7 +73,7 @@ def test_an_empty_file_is_refused(empty_sqlite_url: str) -> None:
 
 @pytest.mark.usefixtures("next_digitline")
 def test_an_older_revision_is_refused_until_it_is_migrated(database: Database) -> None:
-    with pytest.raises(RevisionMismatch, match="is at revision 0006, this Digitline needs 9999") as caught:
+    with pytest.raises(RevisionMismatch, match=f"is at revision {HEAD}, this Digitline needs 9999") as caught:
         database.check_revision()
     assert caught.value.mend == "Run `digitline migrate`."
     command.upgrade(database.alembic_config(), "head")

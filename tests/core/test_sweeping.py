@@ -11,7 +11,7 @@ from sqlalchemy import update
 from core import clock, tables
 from core.database import Database
 from core.errors import StaleLease
-from core.ledger import batches, endings, jobs, results
+from core.ledger import batches, endings, jobs, results, sweeps
 from core.vocabulary import Accounts, Batch, BatchState, Cell, JobState, Reason
 from tests.core.examples import (
     LEASE_TIME,
@@ -26,6 +26,7 @@ from tests.core.examples import (
     register_model,
     rows,
     score,
+    send,
     take,
 )
 from tests.core.racing import at_once, several_databases
@@ -34,7 +35,7 @@ from tests.core.racing import at_once, several_databases
 def sent_long_ago(database: Database) -> None:
     """Let every message have been sent an hour ago."""
     with database.begin() as connection:
-        connection.execute(update(tables.batches).values(sent_at=clock.seconds_from_now(-3600)))
+        connection.execute(update(tables.batches).values(sent_at=clock.seconds_from_now(-3600), unsent=False))
 
 
 def ids(chosen: Sequence[Batch]) -> list[int]:
@@ -44,21 +45,21 @@ def ids(chosen: Sequence[Batch]) -> list[int]:
 def test_a_queued_batch_that_redis_lost_is_sent_again_once(database: Database) -> None:
     wanted = batches.of_job(database, create_job(database, [1, 2, 3]).id)
     sent_long_ago(database)
-    again = batches.to_send_again(database, waiting=(), resend_after=600.0)
-    assert sorted(again, key=lambda batch: batch.sequence) == wanted
-    assert batches.to_send_again(database, waiting=(), resend_after=600.0) == []
+    assert send(database) == wanted
+    assert send(database) == []
 
 
 def test_a_batch_just_sent_is_not_sent_again(database: Database) -> None:
-    create_job(database, [1, 2])
-    assert batches.to_send_again(database, waiting=(), resend_after=600.0) == []
+    wanted = batches.of_job(database, create_job(database, [1, 2]).id)
+    assert send(database) == wanted
+    assert send(database) == []
 
 
 def test_a_batch_that_redis_still_holds_is_not_sent_again(database: Database) -> None:
     first, second, third = batches.of_job(database, create_job(database, [1, 1, 1]).id)
     sent_long_ago(database)
-    assert ids(batches.to_send_again(database, waiting={first.id, third.id}, resend_after=600.0)) == [second.id]
-    assert ids(batches.to_send_again(database, waiting=(), resend_after=600.0)) == [first.id, third.id]
+    assert ids(send(database, waiting={first.id, third.id})) == [second.id]
+    assert ids(send(database)) == [first.id, third.id]
 
 
 def test_only_queued_batches_are_sent_again(database: Database) -> None:
@@ -67,15 +68,14 @@ def test_only_queued_batches_are_sent_again(database: Database) -> None:
     lease = take(database, done)
     batches.finish(database, lease, outcome(lease))
     sent_long_ago(database)
-    assert ids(batches.to_send_again(database, waiting=(), resend_after=600.0)) == [queued.id]
+    assert ids(send(database)) == [queued.id]
 
 
 def test_of_two_sweeps_at_once_each_batch_goes_to_one(database: Database, database_url: str) -> None:
     wanted = batches.of_job(database, create_job(database, [1] * 40).id)
     sent_long_ago(database)
     with several_databases(database_url, 4) as many:
-        sweeps = [partial(batches.to_send_again, mine, waiting=(), resend_after=600.0) for mine in many]
-        answers = at_once(sweeps)
+        answers = at_once([partial(send, mine) for mine in many])
     assert sorted(batch.id for answer in answers for batch in answer) == ids(wanted)
 
 
@@ -83,7 +83,7 @@ def test_a_batch_whose_lease_ran_out_is_queued_again(database: Database) -> None
     dead, alive = batches.of_job(database, create_job(database, [1, 1]).id)
     old = take(database, dead, lease_time=RUN_OUT)
     take(database, alive)
-    assert batches.take_back_overdue(database, MAX_ATTEMPTS) == [dead.id]
+    assert sweeps.take_back_overdue(database, MAX_ATTEMPTS) == [dead.id]
     row = batch_row(database, dead)
     assert (row["state"], row["lease_token"], row["attempts"]) == ("queued", None, 1)
     assert row["error"] == "its worker did not finish in time"
@@ -96,14 +96,14 @@ def test_a_batch_whose_lease_ran_out_is_queued_again(database: Database) -> None
 def test_a_batch_that_was_tried_too_often_is_not_queued_again(database: Database) -> None:
     batch = create_batch(database)
     exhaust(database, batch)
-    assert batches.take_back_overdue(database, MAX_ATTEMPTS) == []
+    assert sweeps.take_back_overdue(database, MAX_ATTEMPTS) == []
     assert batch_row(database, batch)["state"] == "leased"
 
 
 def test_giving_a_batch_up_leaves_a_row_for_each_of_its_images(database: Database) -> None:
     batch = create_batch(database, 12, labelled=True)
     exhaust(database, batch)
-    assert batches.quarantine_exhausted(database, MAX_ATTEMPTS) == [batch.id]
+    assert sweeps.quarantine_exhausted(database, MAX_ATTEMPTS) == [batch.id]
     images = list(results.of_job(database, batch.job_id))
     assert [image.path for image in images] == [f"1/{position}.png" for position in range(12)]
     assert [image.true_label for image in images] == [*range(10), 0, 1]
@@ -122,7 +122,7 @@ def test_giving_the_last_batch_up_closes_the_job(database: Database) -> None:
     lease = take(database, first)
     batches.finish(database, lease, outcome(lease, labels=[1, None, 2]))
     exhaust(database, second)
-    batches.quarantine_exhausted(database, MAX_ATTEMPTS)
+    sweeps.quarantine_exhausted(database, MAX_ATTEMPTS)
     closed = jobs.get(database, job.id)
     assert closed.state is JobState.DONE
     assert closed.accounts == Accounts(found=5, scored=2, rejected=1, quarantined=2)
@@ -132,7 +132,7 @@ def test_giving_the_last_batch_up_closes_the_job(database: Database) -> None:
 def test_a_job_given_up_as_a_whole_has_failed(database: Database) -> None:
     batch = create_batch(database)
     exhaust(database, batch)
-    batches.quarantine_exhausted(database, MAX_ATTEMPTS)
+    sweeps.quarantine_exhausted(database, MAX_ATTEMPTS)
     failed = jobs.get(database, batch.job_id)
     assert (failed.state, failed.accounts) == (JobState.FAILED, Accounts(3, 0, 0, quarantined=3))
 
@@ -141,7 +141,7 @@ def test_a_batch_released_at_its_last_attempt_is_given_up_with_the_reason(databa
     batch = create_batch(database, 1)
     for _ in range(MAX_ATTEMPTS):
         batches.release(database, take(database, batch), "out of memory")
-    assert batches.quarantine_exhausted(database, MAX_ATTEMPTS) == [batch.id]
+    assert sweeps.quarantine_exhausted(database, MAX_ATTEMPTS) == [batch.id]
     (image,) = results.of_job(database, batch.job_id)
     assert image.message == "its batch was given up after 3 attempts: out of memory"
 
@@ -151,7 +151,7 @@ def test_the_last_attempt_is_let_finish(database: Database) -> None:
     for _ in range(MAX_ATTEMPTS - 1):
         take(database, batch, lease_time=RUN_OUT)
     lease = take(database, batch, lease_time=LEASE_TIME)
-    assert batches.quarantine_exhausted(database, MAX_ATTEMPTS) == []
+    assert sweeps.quarantine_exhausted(database, MAX_ATTEMPTS) == []
     batches.finish(database, lease, outcome(lease))
     assert jobs.get(database, batch.job_id).state is JobState.DONE
 
@@ -162,7 +162,7 @@ def test_of_sweeps_at_once_one_gives_the_batch_up(database: Database, database_u
     for batch in wanted:
         exhaust(database, batch)
     with several_databases(database_url, 4) as many:
-        answers = at_once([partial(batches.quarantine_exhausted, mine, MAX_ATTEMPTS) for mine in many])
+        answers = at_once([partial(sweeps.quarantine_exhausted, mine, MAX_ATTEMPTS) for mine in many])
     assert sorted(batch_id for answer in answers for batch_id in answer) == ids(wanted)
     assert jobs.get(database, job.id).accounts == Accounts(12, 0, 0, quarantined=12)
     assert len(rows(database, tables.rejections)) == 12
@@ -190,13 +190,12 @@ def test_a_job_without_images_is_over_and_failed(database: Database) -> None:
 def test_a_batch_in_a_workers_hands_is_sent_again_once_the_worker_is_not_trusted_any_more(database: Database) -> None:
     (batch,) = batches.of_job(database, create_job(database, [1]).id)
     sent_long_ago(database)
-    trusted = {"waiting": (), "resend_after": 1.0, "held": {batch.id}}
-    assert batches.to_send_again(database, **trusted, held_for=1e6) == []
-    assert ids(batches.to_send_again(database, **trusted, held_for=1.0)) == [batch.id]
+    assert send(database, held={batch.id}, held_for=1e6) == []
+    assert send(database, held={batch.id}, held_for=1.0) == [batch]
 
 
 def test_lost_batches_are_sent_a_portion_at_a_time(database: Database) -> None:
     first, second, third = batches.of_job(database, create_job(database, [1, 1, 1]).id)
     sent_long_ago(database)
-    assert ids(batches.to_send_again(database, waiting=(), resend_after=600.0, limit=2)) == [first.id, second.id]
-    assert ids(batches.to_send_again(database, waiting=(), resend_after=600.0, limit=2)) == [third.id]
+    assert ids(send(database, limit=2)) == [first.id, second.id]
+    assert ids(send(database, limit=2)) == [third.id]

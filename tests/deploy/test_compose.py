@@ -15,6 +15,7 @@ from tests.deploy.compose import ROOT, seconds, services, variables
 
 SERVICES = services(LINE_FOLDER="/srv/digitline", DIGITLINE_FLOWER_AUTH="given-user:given-password")
 LONG_RUNNING = {name: service for name, service in SERVICES.items() if service["restart"] != "no"}
+MONITORING = ("prometheus", "grafana")
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("digitline:")}
 
 
@@ -23,8 +24,19 @@ def _of_ours(service: dict[str, Any]) -> dict[str, str]:
 
 
 def test_the_line_is_complete() -> None:
-    assert set(LONG_RUNNING) == {"redis", "postgres", "scheduler", "worker", "flower"}
+    assert set(LONG_RUNNING) == {"redis", "postgres", "scheduler", "worker", "flower", *MONITORING}
     assert set(SERVICES) - set(LONG_RUNNING) == {"migrate", "digitline"}
+
+
+def test_prometheus_and_grafana_run_only_where_they_are_asked_for() -> None:
+    assert [SERVICES[name]["profiles"] for name in MONITORING] == [["monitoring"]] * 2
+    others = [service for name, service in SERVICES.items() if name not in MONITORING]
+    assert not any(set(MONITORING) & set(service.get("depends_on", {})) for service in others)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_image_is_pinned_by_a_tag(name: str) -> None:
+    assert re.search(r":v?\d[\w.-]*$", SERVICES[name]["image"])
 
 
 @pytest.mark.parametrize("name", LONG_RUNNING)
@@ -123,9 +135,13 @@ def test_workers_can_be_scaled() -> None:
     assert worker["deploy"]["replicas"] == 7
 
 
-def test_flower_alone_is_published_and_on_loopback() -> None:
+def test_pages_alone_are_published_and_on_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"flower": ["127.0.0.1:5555:5555"]}
+    assert published == {
+        "flower": ["127.0.0.1:5555:5555"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
     assert "DIGITLINE_FLOWER_AUTH" in SERVICES["flower"]["environment"]
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from core.database import Database
-from core.ledger import batches, jobs
+from core.ledger import batches, jobs, sweeps
 from core.settings import Settings, get_settings
 from core.vocabulary import Verdict
 from digitline.cli.lazy import VERBS, load
-from tests.core.examples import create_batch, create_job, exhaust, outcome, register_model, score, take
+from tests.core.examples import create_batch, create_job, exhaust, register_model, score, take
 from tests.digitline.conftest import Digitline
 from tests.digits import digit_folder
 from tests.environment import variables
@@ -114,8 +114,13 @@ def test_status_lists_jobs_newest_first_though_redis_is_away(ledger: Database, d
 def test_status_shows_queues_and_workers_where_redis_answers(ledger: Database, digitline: Digitline) -> None:
     register_model(ledger)
     shown = json.loads(digitline("status", "--json").out)
-    assert shown == {"jobs": [], "queues": {"express": 0, "bulk": 0}, "workers": []}
+    none = {"express": 0, "bulk": 0}
+    assert shown == {"jobs": [], "paused": None, "waiting": none, "untold": 0, "queues": none, "workers": []}
     assert "none is online" in digitline("status").out
+    create_job(ledger, [1, 1])
+    shown = json.loads(digitline("status", "--json").out)
+    assert (shown["waiting"], shown["queues"]) == ({"express": 2, "bulk": 0}, none)
+    assert re.search(r"^batches waiting +express 2, bulk 0 *$", digitline("status").out, re.MULTILINE)
 
 
 def test_the_status_of_one_job_counts_rejections_by_reason(ledger: Database, digitline: Digitline) -> None:
@@ -192,27 +197,6 @@ def test_submit_wait_ends_as_the_job_does(
     assert json.loads(out)["state"] == ("done" if code == 0 else "failed")
 
 
-def test_cancel_and_retry_say_what_became_of_the_job(ledger: Database, digitline: Digitline) -> None:
-    create_job(ledger)
-    assert digitline("cancel", "1").out == "Job 1 is cancelled; 3 images stay open.\n"
-    assert json.loads(digitline("retry", "1", "--json").out)["state"] == "queued"
-    score(ledger, jobs.get(ledger, 1))
-    assert digitline("retry", "1").code == 1
-
-
-def test_a_paused_job_says_why_and_is_resumed(ledger: Database, digitline: Digitline) -> None:
-    job = create_job(ledger, [2, 2], max_rejected=0.25)
-    lease = take(ledger, batches.of_job(ledger, job.id)[0])
-    batches.finish(ledger, lease, outcome(lease, labels=[None, None]))
-    assert "paused: 2 of its 4 images are rejected" in " ".join(digitline("status", "1").out.split())
-    record = json.loads(digitline("resume", "1", "--max-rejected", "0.75", "--json").out)
-    assert (record["state"], record["max_rejected"], record["error"]) == ("running", 0.75, None)
-    again = digitline("resume", "1")
-    assert again.code == 1
-    assert "Job 1 is running, not paused" in again.err
-    assert digitline("resume", "1", "--max-rejected", "5").code == 2
-
-
 def test_status_says_what_a_job_has_trouble_with(ledger: Database, digitline: Digitline) -> None:
     batch = create_batch(ledger)
     batches.release(ledger, take(ledger, batch), "There is no folder /scans on ada.", blameless=True)
@@ -252,7 +236,7 @@ def test_parquet_needs_a_file(ledger: Database, digitline: Digitline, tmp_path: 
 def test_a_quarantined_batch_is_in_the_results(ledger: Database, digitline: Digitline) -> None:
     job = create_job(ledger, [2])
     exhaust(ledger, batches.of_job(ledger, job.id)[0])
-    batches.quarantine_exhausted(ledger, 3)
+    sweeps.quarantine_exhausted(ledger, 3)
     lines = digitline("results", "1", "--format", "json").out.splitlines()
     assert [json.loads(line)["reason"] for line in lines] == ["quarantined", "quarantined"]
 

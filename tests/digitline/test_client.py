@@ -19,11 +19,11 @@ from core.errors import (
     RevisionMismatch,
     SourceNotFound,
 )
-from core.ledger import batches, jobs
+from core.ledger import batches, jobs, sweeps
 from core.queues import Inspector
 from core.settings import Settings, get_settings
 from core.vocabulary import Accounts, JobState, Outcome, QueueName, Reason, Trigger, Verdict
-from digitline.client import ONLY, Only
+from digitline.handle import ONLY, Only
 from tests.core.examples import create_job, exhaust, outcome, prediction, register_model, rejection, score, take
 from tests.digits import digit_folder
 
@@ -98,6 +98,16 @@ def test_waiting_for_a_job_that_pauses_says_why_and_a_resumed_one_goes_on(ledger
     with pytest.raises(ValueError, match="from 0 to 1"):
         handle.resume(max_rejected=1.5)
     assert handle.resume().state is JobState.RUNNING
+
+
+def test_a_script_pauses_a_job_and_gives_it_a_priority(ledger: Database) -> None:
+    handle = digitline.job(create_job(ledger).id)
+    assert handle.set_priority(-9).record.priority == -9
+    with pytest.raises(ValueError, match="priority=10: it must be from -9 to 9"):
+        handle.set_priority(10)
+    assert handle.pause(reason="new disks", by="ada").record.error == "paused by ada: new disks"
+    with pytest.raises(JobPaused, match="Job 1 'scans' is paused: paused by ada: new disks"):
+        handle.wait()
 
 
 def test_waiting_in_vain_times_out_and_says_how_far_it_got(ledger: Database) -> None:
@@ -181,8 +191,8 @@ def test_submitting_queues_a_message_for_every_batch(ledger: Database, online_ho
     handle = digitline.submit(digit_folder(tmp_path / "scans", 5), labels="folders", queue="bulk")
     assert (handle.name, handle.state, handle.accounts.found) == ("scans", JobState.QUEUED, 5)
     assert (handle.record.triggered_by, handle.record.split) == (Trigger.SCRIPT, False)
-    strict = digitline.submit(tmp_path / "scans", queue="express", split=True, max_rejected=0.25).record
-    assert (strict.split, strict.max_rejected) == (True, 0.25)
+    strict = digitline.submit(tmp_path / "scans", queue="express", split=True, max_rejected=0.25, priority=3).record
+    assert (strict.split, strict.max_rejected, strict.priority) == (True, 0.25, 3)
     assert Inspector(online_home).depths() == {QueueName.EXPRESS: 1, QueueName.BULK: 1}
 
 
@@ -199,9 +209,9 @@ def test_submitting_without_redis_writes_nothing(ledger: Database, tmp_path: Pat
     assert jobs.newest(ledger, 1) == []
 
 
-@pytest.mark.parametrize("options", [{"labels": "guess"}, {"queue": "fast"}])
+@pytest.mark.parametrize("options", [{"labels": "guess"}, {"queue": "fast"}, {"priority": 77}])
 def test_submitting_with_an_unknown_word_is_refused(tmp_path: Path, options: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"guess|fast"):
+    with pytest.raises(ValueError, match=r"guess|fast|77"):
         digitline.submit(tmp_path, **options)  # type: ignore[arg-type]
 
 
@@ -209,7 +219,7 @@ def test_retrying_a_quarantined_batch_sends_it_again(ledger: Database, online_ho
     job = create_job(ledger, [2, 3])
     for batch in batches.of_job(ledger, job.id):
         exhaust(ledger, batch)
-    batches.quarantine_exhausted(ledger, 3)
+    sweeps.quarantine_exhausted(ledger, 3)
     handle = digitline.job(job.id)
     assert handle.accounts.quarantined == 5
     assert {result.reason for result in handle.results("rejected")} == {Reason.QUARANTINED}

@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from classifier.artifact import shipped_model
-from core import tables
+from core import clock, tables
 from core.database import Database
-from core.ledger import batches
+from core.ledger import batches, pauses
 from core.settings import Settings, get_settings
 from digitline.setup import prepare_ledger
 from scheduler.inbox import prepare_folders
@@ -97,6 +97,24 @@ def test_what_nobody_looks_after_is_named_with_its_mend(online_home: Settings, d
     assert "digitline scheduler" in str(found["batches"]["mend"])
     assert found["jobs"]["finding"] == f"Jobs are paused: {paused.id}."
     assert "digitline resume" in str(found["jobs"]["mend"])
+
+
+def test_a_line_that_is_paused_waits_for_a_person_and_its_batches_for_nobody_else(
+    online_home: Settings, digitline: Digitline
+) -> None:
+    prepare_ledger(online_home)
+    prepare_folders(online_home)
+    with closing(Database(online_home.database)) as ledger:
+        create_batch(ledger)
+        with ledger.begin() as connection:
+            connection.execute(update(tables.batches).values(sent_at=clock.seconds_from_now(-3600)))
+        found = findings(digitline("doctor", "--json").out)
+        assert (found["batches"]["in_order"], found["jobs"]["in_order"]) == (False, True)
+        pauses.pause_line(ledger, by="ada", reason="new disks")
+    found = findings(digitline("doctor", "--json").out)
+    assert (found["batches"]["in_order"], found["jobs"]["in_order"]) == (True, False)
+    assert found["jobs"]["finding"] == "The line is paused by ada: new disks."
+    assert "digitline resume --all" in str(found["jobs"]["mend"])
 
 
 def test_a_claimed_folder_without_a_job_and_counts_without_rows_are_named(

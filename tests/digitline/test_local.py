@@ -66,7 +66,7 @@ def on_the_line(database: Database, settings: Settings, folder: Path, model: Pat
     )
     register_model(database, name=read_card(model).name)
     job = jobs.create(database, new)
-    predictor = Predictor(model, batch_size=settings.batch_size)
+    predictor = Predictor(model, batch_size=settings.images_at_once)
     journey = Journey(database, settings, lambda _: predictor, "w1")
     for batch in batches.of_job(database, job.id):
         journey.score(batch.id, lambda _done, _all: None)

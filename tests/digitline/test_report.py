@@ -11,7 +11,7 @@ import pytest
 
 from core.database import Database
 from core.errors import DigitlineError
-from core.ledger import batches, jobs
+from core.ledger import batches, jobs, sweeps
 from core.sources import to_url
 from core.vocabulary import Job, Manifest, NewJob, Outcome, Prediction, QueueName, Reason, Rejection, Trigger, Verdict
 from digitline.report import write_report
@@ -166,7 +166,7 @@ def test_a_job_that_waits_has_a_page_that_says_so(ledger: Database, tmp_path: Pa
 def test_quarantined_images_are_in_the_accounts_and_in_the_list(ledger: Database, tmp_path: Path) -> None:
     job = create_job(ledger, [2, 2], labelled=True)
     exhaust(ledger, batches.of_job(ledger, job.id)[0])
-    batches.quarantine_exhausted(ledger, 3)
+    sweeps.quarantine_exhausted(ledger, 3)
     score_rest = take(ledger, batches.of_job(ledger, job.id)[1])
     batches.finish(ledger, score_rest, outcome(score_rest))
     page = _report(ledger, job, tmp_path)

@@ -36,7 +36,7 @@ def test_two_thousand_batches_with_odd_tails_leave_no_memory_behind_and_one_trac
 ) -> None:
     chosen = settings(batch_size=max(SIZES) + 1)
     register_model(sqlite, chosen)
-    predictor = Predictor(shipped_model(), batch_size=chosen.batch_size)
+    predictor = Predictor(shipped_model(), batch_size=chosen.images_at_once)
     journey = Journey(sqlite, chosen, lambda _: predictor, "test")
     digits = digit_folder(tmp_path / "digits", DIGITS)
     quiet = scored(journey, digits, [sorted(files_below(digits))])

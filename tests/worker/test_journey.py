@@ -14,7 +14,7 @@ from sklearn.metrics import confusion_matrix
 from classifier.artifact import read_card, shipped_model
 from classifier.preprocess import prepare
 from core.errors import LedgerUnreachable, SourceNotFound
-from core.ledger import batches, jobs, results
+from core.ledger import batches, jobs, results, sweeps
 from core.vocabulary import BatchState, JobState, Lease, Reason, Verdict
 from tests.digits import digit_folder, loose_digits
 from tests.oracle import check_confusion
@@ -131,7 +131,7 @@ def test_a_folder_that_is_away_costs_nothing_but_time_and_the_job_says_what_it_w
     for _ in range(5):
         with pytest.raises(SourceNotFound, match="There is no folder"):
             journey.score(batch.id, nobody)
-    assert batches.quarantine_exhausted(journey.database, 3) == []
+    assert sweeps.quarantine_exhausted(journey.database, 3) == []
     assert "There is no folder" in str(jobs.get(journey.database, job.id).trouble)
     away.rename(folder)
     assert journey.score(batch.id, nobody).startswith("2 scored")
@@ -153,7 +153,7 @@ def test_a_batch_whose_worker_is_told_to_stop_is_given_back_as_often_as_it_takes
     for _ in range(5):
         with pytest.raises(SystemExit):
             journey.score(batch.id, stop)
-    assert batches.quarantine_exhausted(journey.database, 3) == []
+    assert sweeps.quarantine_exhausted(journey.database, 3) == []
     assert journey.score(batch.id, nobody).startswith("2 scored")
 
 
@@ -187,7 +187,7 @@ def test_a_database_that_is_away_for_a_while_does_not_count_against_a_batch(
         with pytest.raises(LedgerUnreachable):
             journey.score(batch.id, nobody)
     monkeypatch.undo()
-    assert batches.quarantine_exhausted(journey.database, 3) == []
+    assert sweeps.quarantine_exhausted(journey.database, 3) == []
     assert journey.score(batch.id, nobody).startswith("2 scored")
 
 

@@ -16,6 +16,7 @@ from benchmarks.speed.candidates import Joblib
 from benchmarks.speed.peer import Measure, Run, count_right
 from benchmarks.speed.peers.reading import Reader, read_files
 from scheduler.folder import list_files
+from scheduler.producer import size_of_batches
 
 
 @contextmanager
@@ -26,7 +27,8 @@ def opened(peer: Joblib) -> Iterator[Measure]:
         def measure(folder: Path) -> Run:
             begun = time.perf_counter()
             files = list_files(folder)
-            parts = [files[start : start + peer.batch_size] for start in range(0, len(files), peer.batch_size)]
+            size = min(peer.batch_size, size_of_batches(len(files)))
+            parts = [files[start : start + size] for start in range(0, len(files), size)]
             labels = np.concatenate(pool(delayed(_labels)(folder, part) for part in parts))
             return Run(len(files), time.perf_counter() - begun, count_right(files, labels.tolist()))
 

@@ -38,7 +38,7 @@ def opened(peer: Line) -> Iterator[Measure]:
     """Start servers and line in a home of their own; every worker process has loaded the model."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="digitline-speed-")))
-        chosen = {"HOME": str(home), "CONCURRENCY": str(peer.processes), "BATCH_SIZE": str(peer.batch_size)}
+        chosen = {"HOME": str(home), "CONCURRENCY": str(peer.processes)}
         if peer.database == "postgresql":
             chosen["DATABASE_URL"] = stack.enter_context(postgresql.running())
         os.environ.update({f"{PREFIX}{name}": value for name, value in chosen.items()})

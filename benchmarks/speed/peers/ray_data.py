@@ -18,6 +18,8 @@ import ray
 from benchmarks.speed.candidates import RayData
 from benchmarks.speed.peer import Measure, Run, count_right
 from benchmarks.speed.peers.reading import Reader
+from scheduler.folder import list_files
+from scheduler.producer import size_of_batches
 
 
 class Actor:
@@ -49,9 +51,10 @@ def opened(peer: RayData) -> Iterator[Measure]:
 
 
 def _measure(images: Path, output: Path, peer: RayData) -> Run:
+    size = min(peer.batch_size, size_of_batches(len(list_files(images))))
     files = ray.data.read_binary_files(str(images), include_paths=True)
     pool = ray.data.ActorPoolStrategy(size=peer.processes)
-    files.map_batches(Actor, batch_size=peer.batch_size, compute=pool, num_cpus=1).write_parquet(str(output))
+    files.map_batches(Actor, batch_size=size, compute=pool, num_cpus=1).write_parquet(str(output))
     table = pq.read_table(output)
     seconds = pc.max(table["ended"]).as_py() - pc.min(table["begun"]).as_py()
     names = [str(Path(path).relative_to(images)) for path in table["path"].to_pylist()]

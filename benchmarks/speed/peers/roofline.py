@@ -14,35 +14,37 @@ from benchmarks.speed.candidates import Roofline
 from benchmarks.speed.peer import Measure, Run, count_right
 from benchmarks.speed.peers.children import SPAWN, children
 from scheduler.folder import list_files
+from scheduler.producer import size_of_batches
 
 
 @contextmanager
 def opened(peer: Roofline) -> Iterator[Measure]:
     """Start the processes; they have loaded the model before the first folder is timed."""
     counter = SPAWN.Value("q", 0)
-    with children(peer.processes, _work, counter, peer.batch_size) as pipes:
+    with children(peer.processes, _work, counter) as pipes:
 
         def measure(folder: Path) -> Run:
             begun = time.perf_counter()
             files = list_files(folder)
             counter.value = 0
+            size = min(peer.batch_size, size_of_batches(len(files)))
             for pipe in pipes:
-                pipe.send((folder, files))
+                pipe.send((folder, files, size))
             right = sum(pipe.recv() for pipe in pipes)
             return Run(len(files), time.perf_counter() - begun, right)
 
         yield measure
 
 
-def _work(pipe: Connection, counter: Synchronized[int], batch_size: int) -> None:
+def _work(pipe: Connection, counter: Synchronized[int]) -> None:
     # Imported here, in the child: TensorFlow is no business of the process that hands out the work.
     reading = import_module("benchmarks.speed.peers.reading")
     reader = reading.Reader()
     pipe.send("ready")
     while (task := pipe.recv()) is not None:
-        folder, files = task
+        folder, files, size = task
         right = 0
-        while batch := _next_batch(files, counter, batch_size):
+        while batch := _next_batch(files, counter, size):
             right += count_right(batch, reader.labels(reading.read_files(folder, batch)).tolist())
         pipe.send(right)
 

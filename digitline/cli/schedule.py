@@ -1,0 +1,190 @@
+"""The verbs about folders that are scored by a timetable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from core.ledger import schedules as ledger
+from core.ledger.schedules import Plan, Schedule
+from core.sources import to_path, to_url
+from core.vocabulary import Job, Labels, Missed, QueueName
+from digitline.cli.screen import moment, screen, table
+from digitline.cli.submit import Queue
+from digitline.connection import open_line
+from digitline.records import as_json, job_record
+from scheduler import schedules
+
+verbs = typer.Typer(no_args_is_help=True, help="Score folders by a timetable: what is new in them becomes a job.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+Cron = Annotated[
+    str, typer.Option(help="When: minute, hour, day of the month, month, day of the week, as cron has them.")
+]
+Zone = Annotated[str, typer.Option(help="By whose clocks: UTC, Europe/Berlin...")]
+WhenMissed = Annotated[
+    Missed, typer.Option(help="What becomes of times at which no scheduler ran: one run for all of them, or none.")
+]
+LabelsFrom = Annotated[Labels, typer.Option(help="Where true labels come from, as for `digitline submit`.")]
+OnQueue = Annotated[Queue, typer.Option(help="auto: express for few images, bulk for many.")]
+Split = Annotated[
+    bool | None, typer.Option(help="Read several digits in a picture as one string; default: DIGITLINE_SPLIT.")
+]
+MaxRejected = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Pause a job once more than this share of it is refused; default: DIGITLINE_MAX_REJECTED."
+    ),
+]
+Replace = Annotated[
+    bool,
+    typer.Option("--replace", help="Change the schedule of that name; what it submitted of its folder stays known."),
+]
+
+
+@verbs.command(epilog="Example: digitline schedule add nightly /srv/scans --cron '0 2 * * *' --timezone Europe/Berlin")
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="For people, and for the jobs it makes.")],
+    folder: Annotated[Path, typer.Argument(help="Folder that holds the images, at any depth; it may grow.")],
+    cron: Cron,
+    timezone: Zone = "UTC",
+    missed: WhenMissed = Missed.RUN_ONCE,
+    labels: LabelsFrom = Labels.AUTO,
+    queue: OnQueue = Queue.AUTO,
+    split: Split = None,
+    max_rejected: MaxRejected = None,
+    replace: Replace = False,
+    json: Json = False,
+) -> None:
+    """Score a folder again and again: each time the images that this schedule has not submitted yet.
+
+    An image is known by its path and its bytes. One that was changed in place is new, and so is one under another name.
+    """
+    plan = Plan(
+        name=name,
+        source=to_url(folder),
+        cron=cron,
+        timezone=timezone,
+        missed=missed,
+        labels=labels,
+        queue=None if queue is Queue.AUTO else QueueName(queue.value),
+        split=split,
+        max_rejected=max_rejected,
+    )
+    schedule = schedules.add(open_line(), plan, replace=replace)
+    _show(schedule, json, f"Schedule {schedule.plan.name!r} is due at {moment(schedule.next_at)} by this host's clock.")
+
+
+@verbs.command("list")
+def list_schedules(json: Json = False) -> None:
+    """List the schedules: when each is due, when it last ran, and what it found then."""
+    line = open_line()
+    line.database.check_revision()
+    found = ledger.every(line.database)
+    if json:
+        print(as_json({"schedules": [_record(schedule) for schedule in found]}))
+    elif found:
+        screen().print(_table(found))
+    else:
+        screen().print("No schedules yet.")
+
+
+@verbs.command(epilog="Example: digitline schedule remove nightly")
+def remove(name: Name, json: Json = False) -> None:
+    """Forget a schedule and what it submitted; its jobs and their results stay."""
+    line = open_line()
+    line.database.check_revision()
+    schedule = ledger.find(line.database, name)
+    ledger.remove(line.database, name)
+    _show(schedule, json, f"Schedule {name!r} is removed; its jobs stay.")
+
+
+@verbs.command(epilog="Example: digitline schedule run nightly")
+def run(name: Name, json: Json = False) -> None:
+    """Run a schedule at once; when it is due next stays as it was."""
+    schedule, job = schedules.run_now(open_line(), name)
+    if json:
+        print(as_json({**_record(schedule), "job": None if job is None else job_record(job)}))
+    else:
+        screen().print(_told(schedule, job))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.add_typer(verbs, name="schedule")
+
+
+def _told(schedule: Schedule, job: Job | None) -> str:
+    if job is None:
+        return f"Nothing is new among {schedule.found or 0:,} files of {to_path(schedule.plan.source)}."
+    return (
+        f"Job {job.id}: {job.accounts.found:,} of {schedule.found or 0:,} files are new and queued. "
+        f"See `digitline status {job.id}`."
+    )
+
+
+def _show(schedule: Schedule, json: bool, sentence: str) -> None:
+    if json:
+        print(as_json(_record(schedule)))
+    else:
+        screen().print(sentence)
+
+
+def _table(found: Sequence[Schedule]) -> Table:
+    columns = ("name", "cron", "time zone", "due", "last run", "found", "new", "job", "folder", "error")
+    rows = (
+        (
+            schedule.plan.name,
+            schedule.plan.cron,
+            schedule.plan.timezone,
+            moment(schedule.next_at),
+            moment(schedule.ran_at),
+            _count(schedule.found),
+            _count(schedule.submitted),
+            _count(schedule.job_id),
+            str(to_path(schedule.plan.source)),
+            schedule.error or "",
+        )
+        for schedule in found
+    )
+    return table(columns, rows, numbers=("found", "new", "job"))
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def _record(schedule: Schedule) -> Mapping[str, object]:
+    """A schedule as an object."""
+    plan = schedule.plan
+    return {
+        "name": plan.name,
+        "folder": str(to_path(plan.source)),
+        "cron": plan.cron,
+        "timezone": plan.timezone,
+        "missed": plan.missed.value,
+        "labels": plan.labels.value,
+        "queue": None if plan.queue is None else plan.queue.value,
+        "split": plan.split,
+        "max_rejected": plan.max_rejected,
+        "created_at": _iso(schedule.created_at),
+        "next_at": _iso(schedule.next_at),
+        "ran_at": _iso(schedule.ran_at),
+        "found": schedule.found,
+        "submitted": schedule.submitted,
+        "job_id": schedule.job_id,
+        "error": schedule.error,
+        "missed_at": _iso(schedule.missed_at),
+    }
+
+
+def _iso(when: datetime | None) -> str | None:
+    return None if when is None else when.isoformat()
