@@ -11,7 +11,7 @@ from celery import Celery
 from core.crash import crash_point
 from core.database import Database
 from core.errors import LedgerUnreachable, QueueUnreachable
-from core.ledger import jobs, sweeps
+from core.ledger import batches, jobs, sweeps
 from core.ledger.sweeps import Messages
 from core.queues import Inspector, make_app, send_batches
 from core.settings import Settings
@@ -100,9 +100,9 @@ def submit(
         claim=claim,
     )
     line.database.check_revision()
-    line.inspector.ping()
+    room = line.settings.window - line.inspector.depths()[new.queue]
     crash_point("producer.planned")
-    job = jobs.create(line.database, new)
+    job = jobs.create(line.database, new, room=room)
     crash_point("producer.committed")
     send(line, job)
     return job
@@ -111,7 +111,10 @@ def submit(
 def send(line: Line, job: Job) -> None:
     """Send the batches of a new job whose rows are committed, when it is their turn."""
     try:
-        fill(line)
+        if now := batches.to_announce(line.database, job.id):
+            send_batches(line.app, now)
+        else:
+            fill(line)
     except (LedgerUnreachable, QueueUnreachable) as error:
         # The rows are committed, so the job is safe: a sweep sends what is missing as soon as it can.
         log.warning("job %s is in the ledger, its messages follow later: %s", job.id, error)

@@ -130,9 +130,14 @@ def finish(database: Database, lease: Lease, outcome: Outcome, shadow: Shadow | 
 
 def of_job(database: Database, job_id: int) -> list[Batch]:
     """The job's batches, in order."""
-    with database.read() as connection:
-        rows = connection.execute(select_batches(_batches.c.job_id == job_id).order_by(_batches.c.sequence))
-        return [as_batch(row) for row in rows]
+    return _in_order(database, _batches.c.job_id == job_id)
+
+
+def to_announce(database: Database, job_id: int) -> list[Batch]:
+    """The batches of a new job that are marked as sent, in order; their messages are still to be sent."""
+    return _in_order(
+        database, _batches.c.job_id == job_id, _batches.c.state == BatchState.QUEUED.value, ~_batches.c.unsent
+    )
 
 
 def paths_of_job(database: Database, job_id: int) -> Iterator[str]:
@@ -163,6 +168,12 @@ def _take() -> Update:
 @cache
 def _taken() -> Select[Any]:
     return select_batches(_batches.c.id == bindparam("batch"), _jobs.c.state.label("job_state"), with_manifest=True)
+
+
+def _in_order(database: Database, *conditions: ColumnElement[bool]) -> list[Batch]:
+    with database.read() as connection:
+        rows = connection.execute(select_batches(and_(*conditions)).order_by(_batches.c.sequence))
+        return [as_batch(row) for row in rows]
 
 
 @cache

@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     func,
     insert,
     or_,
@@ -41,10 +42,16 @@ UNENDED = (JobState.QUEUED.value, JobState.RUNNING.value)
 TROUBLE = func.max(case((_batches.c.state.in_(OPEN), _batches.c.error))).label("trouble")
 
 
-def create(database: Database, new: NewJob) -> Job:
+def create(database: Database, new: NewJob, *, room: int = 0) -> Job:
     """Write a job and all its batches in one transaction, pinned to the model in production.
 
     A claim that has a job already gets no second one: the job it has is returned.
+
+    Args:
+        database: the ledger.
+        new: the job.
+        room: messages that its queue has room for. Where all of its batches fit and none waits before them, they are
+            written as sent, for the caller to send; one transaction less for an image that somebody waits for.
 
     Raises:
         ModelNotFound: no model is in production.
@@ -52,7 +59,7 @@ def create(database: Database, new: NewJob) -> Job:
     """
     try:
         with database.begin() as connection:
-            job_id = write(connection, new)
+            job_id = write(connection, new, room=room)
     except IntegrityError:
         existing = of_claim(database, new.claim) if new.claim is not None else None
         if existing is None:
@@ -61,8 +68,8 @@ def create(database: Database, new: NewJob) -> Job:
     return get(database, job_id)
 
 
-def write(connection: Connection, new: NewJob) -> int:
-    """Write a job and all its batches; part of the caller's transaction.
+def write(connection: Connection, new: NewJob, *, room: int = 0) -> int:
+    """Write a job and all its batches as `create` does; part of the caller's transaction.
 
     Returns:
         Its id.
@@ -71,7 +78,8 @@ def write(connection: Connection, new: NewJob) -> int:
         ModelNotFound: no model is in production.
     """
     job_id = _insert_job(connection, new)
-    _insert_batches(connection, job_id, new)
+    unsent = len(new.manifests) > room or _others_wait(connection, new.queue)
+    _insert_batches(connection, job_id, new, unsent=unsent)
     return job_id
 
 
@@ -212,8 +220,15 @@ def _insert_job(connection: Connection, new: NewJob) -> int:
     return int(connection.execute(insert(_jobs).values(values).returning(_jobs.c.id)).scalar_one())
 
 
-def _insert_batches(connection: Connection, job_id: int, new: NewJob) -> None:
-    statement = insert(_batches).values(sent_at=clock.now(), unsent=True)
+def _others_wait(connection: Connection, queue: QueueName) -> bool:
+    """Whether batches of that queue wait in the ledger for their turn, or the line for a person."""
+    waits = (_batches.c.state == BatchState.QUEUED.value, _batches.c.unsent, _jobs.c.queue == queue.value)
+    batch_waits = select(_batches.c.id).join(_jobs, _jobs.c.id == _batches.c.job_id).where(*waits)
+    return bool(connection.scalar(select(or_(exists(batch_waits), exists(select(tables.pauses.c.id))))))
+
+
+def _insert_batches(connection: Connection, job_id: int, new: NewJob, *, unsent: bool) -> None:
+    statement = insert(_batches).values(sent_at=clock.now(), unsent=unsent)
     for start in range(0, len(new.manifests), _INSERT_CHUNK):
         chunk = enumerate(new.manifests[start : start + _INSERT_CHUNK], start=start + 1)
         connection.execute(statement, [_new_batch(job_id, sequence, manifest) for sequence, manifest in chunk])
