@@ -99,14 +99,15 @@ def test_what_is_missed_says_so() -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_bench_submits_records_and_looks_at_a_real_line_and_leaves_nothing_behind(
-    kind: Kind, tmp_path: Path
+    kind: Kind, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    temporary = tmp_path_factory.mktemp("scale")  # short, for sockets lie below it
     command = [sys.executable, "-m", "benchmarks.scale", "--images", str(BLOCK), "--database", kind]
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "No image is read" in done.stdout
     assert done.stdout.count("ratio ") == 3
     for name in ("submitted", "sweep, every batch in Redis", "first page: results JOB", "recording, a batch: database"):
         assert any(line.startswith(name) for line in done.stdout.splitlines()), name
-    assert [*tmp_path.glob("digitline-scale-*"), *tmp_path.glob("digitline-images-*")] == []
+    assert [*temporary.glob("digitline-scale-*"), *temporary.glob("digitline-images-*")] == []
