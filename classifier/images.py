@@ -13,10 +13,9 @@ from classifier import decoders
 from classifier.formats import check_size, read_header
 from classifier.preprocess import Image
 from core.errors import ImageRejected
+from core.sources import OPEN_TO_READ
 from core.vocabulary import Reason
 
-#: Links are not followed, and a FIFO or a device does not make us wait.
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_FOLDER = _OPEN_ROOT | os.O_NOFOLLOW
 #: Folders kept open at a time; images come in the order of their paths, so few are enough.
@@ -65,7 +64,7 @@ class ImageFolder:
             raise _outside()
         try:
             within = self._folders.get(folder)
-            file = os.open(name, _OPEN, dir_fd=self._open(folder) if within is None else within)
+            file = os.open(name, OPEN_TO_READ, dir_fd=self._open(folder) if within is None else within)
             try:
                 return self._read(file)
             finally:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, bindparam
+from sqlalchemy import ColumnElement, Float, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from core.columns import UtcDateTime
+from core.database import Database
 
 
 class from_now(FunctionElement[Any]):  # noqa: N801  # as SQL spells a function
@@ -23,6 +25,13 @@ class from_now(FunctionElement[Any]):  # noqa: N801  # as SQL spells a function
 def now() -> ColumnElement[Any]:
     """The database's present moment."""
     return seconds_from_now(0.0)
+
+
+def read(database: Database) -> datetime:
+    """Ask the database what its present moment is."""
+    with database.read() as connection:
+        moment: datetime = connection.execute(select(now())).scalar_one()
+    return moment
 
 
 def seconds_from_now(seconds: float) -> ColumnElement[Any]:

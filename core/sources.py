@@ -8,6 +8,9 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from core.errors import SourceNotFound
 
+#: How a file is opened that somebody else put there: links are not followed, and a FIFO or a device does not make us wait.
+OPEN_TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
 
 def to_url(folder: Path) -> str:
     """The `file:` URL of a folder; every byte of its name survives."""

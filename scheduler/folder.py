@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import overload
 
 from core.errors import LabelsError, SourceEmpty, SourceNotFound, SourceUnreadable
+from core.sources import OPEN_TO_READ
 from core.vocabulary import DIGITS, Labels, Manifest
 
 LABELS_FILE = "labels.csv"
@@ -209,7 +210,7 @@ def _read_regular(table: Path) -> bytes:
     if table.is_symlink():
         raise LabelsError(f"{table} is a link.", mend="Put the table itself there.")
     # The flags hold what the line above saw: the file may be another one by now. A pipe must not make us wait.
-    descriptor = os.open(table, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(table, OPEN_TO_READ)
     with open(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise LabelsError(f"{table} is no file.", mend="Put a table of `path,label` there, or take it away.")

@@ -22,13 +22,12 @@ from core.errors import SourceUnreadable
 from core.ledger import runs
 from core.ledger.runs import Submitted
 from core.ledger.schedules import Schedule
+from core.sources import OPEN_TO_READ
 from scheduler.folder import Paths
 
 #: Seconds for which a change may be followed by another one that leaves the same stamp: file systems keep times in steps
 #: of two seconds at worst, and a share's clock need not be ours.
 _RECENT = 10.0
-#: Links are not followed, and a FIFO or a device does not make us wait.
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: What is wrong with a single file, which a worker is to say.
 _FILES_OWN = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO})
 
@@ -178,7 +177,7 @@ def _without(suspects: Paths, stamps: array[int], places: dict[str, _Place], sam
 def _sha256(file: Path, max_bytes: int) -> str | None:
     """Of the file's bytes; None where a worker would refuse to read them."""
     try:
-        descriptor = os.open(file, _OPEN)
+        descriptor = os.open(file, OPEN_TO_READ)
     except OSError as error:
         if error.errno in _FILES_OWN:
             return None

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from core.sources import OPEN_TO_READ
+
 #: Bytes of a file that tell whether it is ours.
 _BEGINNING = 4096
 
@@ -55,7 +57,7 @@ def remove_drafts(folder: Path, tag: str) -> None:
 def beginning(path: Path) -> bytes:
     """The first bytes of a regular file; none where it is anything else or may not be read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, OPEN_TO_READ)
     except OSError:
         return b""
     try:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from core import clock
 from core.crash import crash_point
 from core.errors import (
     ScheduleError,
@@ -64,7 +65,7 @@ def add(line: Line, plan: Plan, *, replace: bool = False) -> Schedule:
         )
     _check_folder(line.settings, to_path(plan.source))
     line.database.check_revision()
-    next_at = next_after(ledger.now(line.database), plan.cron, plan.timezone)
+    next_at = next_after(clock.read(line.database), plan.cron, plan.timezone)
     return ledger.add(line.database, plan, next_at, replace=replace)
 
 
@@ -102,7 +103,7 @@ def run_now(line: Line, name: str) -> tuple[Schedule, Job | None]:
 
 
 def _run_or_skip(line: Line, schedule: Schedule) -> None:
-    now = ledger.now(line.database)
+    now = clock.read(line.database)
     next_at = next_after(now, schedule.plan.cron, schedule.plan.timezone)
     if schedule.plan.missed is Missed.SKIP and now - schedule.next_at > ON_TIME:
         runs.skip(line.database, schedule, next_at)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from core.sources import OPEN_TO_READ
 from scheduler.folder import READY_FILE, ignored, on_its_way
 
 #: Seconds of rest after which the temporary file of an upload counts as left behind, and its folder as complete.
@@ -127,7 +128,7 @@ def _open_for_writing(path: Path) -> bool:
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, OPEN_TO_READ)
     except OSError:
         return False  # unreadable or gone: not for this function to judge
     try:

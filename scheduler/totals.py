@@ -11,6 +11,7 @@ from itertools import accumulate
 from prometheus_client import Counter, Histogram, Metric
 from prometheus_client.core import HistogramMetricFamily
 
+from core import clock
 from core.database import Database
 from core.ledger import figures
 from core.ledger.figures import End, EndedBatch, InUse
@@ -38,7 +39,7 @@ class Totals:
             LedgerUnreachable: the database does not answer.
         """
         self._database = database
-        self._latest = figures.now(database)
+        self._latest = clock.read(database)
         #: Ends that are counted, as far back as others may still come to light.
         self._counted: set[End] = set(figures.ends_since(database, self._latest - _LATE))
         self._figures = _Figures()

@@ -96,13 +96,6 @@ class Standing:
     models: Collection[InUse]
 
 
-def now(database: Database) -> datetime:
-    """The database's present moment."""
-    with database.read() as connection:
-        moment: datetime = connection.execute(select(clock.now())).scalar_one()
-        return moment
-
-
 def ends_since(database: Database, moment: datetime) -> list[End]:
     """The ends after a moment of the database's clock, the earliest first; read from an index alone."""
     chosen = select(_batches.c.id, _batches.c.finished_at).where(_batches.c.finished_at > moment)

@@ -109,13 +109,6 @@ def due(database: Database) -> list[Schedule]:
     return _read(database, _schedules.c.next_at <= clock.now())
 
 
-def now(database: Database) -> datetime:
-    """The database's present moment."""
-    with database.read() as connection:
-        moment: datetime = connection.execute(select(clock.now())).scalar_one()
-    return moment
-
-
 def remove(database: Database, name: str) -> None:
     """Forget a schedule and what it submitted; its jobs stay.
 

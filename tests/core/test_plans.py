@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text, update
 
-from core import tables
+from core import clock, tables
 from core.database import Database
 from core.ledger import batches, endings, figures, jobs, results, sweeps
 from core.ledger.bulk import insert_rows
@@ -124,7 +124,7 @@ def test_a_sweep_reads_what_is_open_alone(line: tuple[Database, Job]) -> None:
 
 def test_the_metrics_read_what_is_open_and_what_has_just_ended(line: tuple[Database, Job]) -> None:
     database, job = line
-    moment = figures.now(database)
+    moment = clock.read(database)
     score(database, job)
     (*_, (last, _)) = figures.ends_since(database, moment - timedelta(seconds=1))
     for question in (

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from core.ledger import batches, models
+from core.settings import Settings
 from core.vocabulary import Job, Lease, Outcome, Prediction, Reason, Rejection, Verdict
 from scheduler.producer import Line
 from tests.conftest import MakeSettings
+from tests.scheduler.consumers import SECRET, Consumer, consumer
 
 
 @pytest.fixture
@@ -32,6 +34,29 @@ def line(settings: MakeSettings, sqlite_url: str, redis_url: str) -> Iterator[Li
     models.register(line.database, name="model", sha256="0" * 64, location="/nowhere", card={})
     yield line
     line.close()
+
+
+@pytest.fixture
+def hook() -> Iterator[Consumer]:
+    """A consumer that takes everything."""
+    with consumer() as heard:
+        yield heard
+
+
+@pytest.fixture
+def hook_settings(
+    settings: MakeSettings, database_url: str, redis_url: str, hook: Consumer, tmp_path: Path
+) -> Settings:
+    """Settings of a line on either database that tells the hook."""
+    return settings(
+        database_url=database_url,
+        broker_url=redis_url,
+        sweep_interval=0.05,
+        scan_interval=0.05,
+        webhook_url=hook.url,
+        webhook_secret=SECRET,
+        crash_points=tmp_path / "points",
+    )
 
 
 def score(line: Line, job: Job, reject: frozenset[str] = frozenset()) -> None:

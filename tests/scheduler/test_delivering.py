@@ -14,6 +14,7 @@ from sqlalchemy import update
 from core import clock, tables
 from core.ledger import notices
 from core.ledger.notices import Notice
+from core.settings import Settings
 from scheduler import notices as delivery
 from scheduler.notices import GIVE_UP_AFTER, Messenger, pause
 from scheduler.post import Answer
@@ -27,25 +28,9 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def hook() -> Iterator[Consumer]:
-    """A consumer that takes everything."""
-    with consumer() as heard:
-        yield heard
-
-
-@pytest.fixture
-def line(settings: MakeSettings, database_url: str, redis_url: str, hook: Consumer, tmp_path: Path) -> Iterator[Line]:
+def line(hook_settings: Settings) -> Iterator[Line]:
     """A line on either database that tells the hook."""
-    made = settings(
-        database_url=database_url,
-        broker_url=redis_url,
-        sweep_interval=0.05,
-        scan_interval=0.05,
-        webhook_url=hook.url,
-        webhook_secret=SECRET,
-        crash_points=tmp_path / "points",
-    )
-    with telling(made) as line:
+    with telling(hook_settings) as line:
         yield line
 
 

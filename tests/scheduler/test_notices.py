@@ -18,6 +18,7 @@ from sqlalchemy import update
 from core import clock, tables
 from core.hooks import signature
 from core.ledger import batches, jobs, notices, steering
+from core.settings import Settings
 from scheduler.filing import file_away
 from scheduler.producer import Line
 from tests.conftest import MakeSettings
@@ -25,7 +26,7 @@ from tests.core.examples import create_job, new_job, outcome, rows, score, take
 from tests.docs.pages import DOCS
 from tests.processes import PATIENCE
 from tests.scheduler.conftest import pictures
-from tests.scheduler.consumers import SECRET, Consumer, Request, consumer
+from tests.scheduler.consumers import SECRET, Consumer, Request
 from tests.scheduler.telling import ended_job, noted, telling, told, turn
 from tests.waiting import wait_until
 
@@ -33,25 +34,9 @@ KEY = base64.b64decode(SECRET.removeprefix("whsec_"))
 
 
 @pytest.fixture
-def hook() -> Iterator[Consumer]:
-    """A consumer that takes everything."""
-    with consumer() as heard:
-        yield heard
-
-
-@pytest.fixture
-def line(settings: MakeSettings, database_url: str, redis_url: str, hook: Consumer, tmp_path: Path) -> Iterator[Line]:
+def line(hook_settings: Settings) -> Iterator[Line]:
     """A line on either database that tells the hook."""
-    made = settings(
-        database_url=database_url,
-        broker_url=redis_url,
-        sweep_interval=0.05,
-        scan_interval=0.05,
-        webhook_url=hook.url,
-        webhook_secret=SECRET,
-        crash_points=tmp_path / "points",
-    )
-    with telling(made) as line:
+    with telling(hook_settings) as line:
         yield line
 
 

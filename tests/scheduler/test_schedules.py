@@ -92,7 +92,7 @@ def test_what_is_due_is_run_once_and_due_again_when_its_expression_says(line: Li
     assert (job.name, job.schedule, job.triggered_by) == ("nightly", "nightly", Trigger.SCHEDULE)
     after = nightly(line)
     assert (after.found, after.submitted, after.job_id, after.error) == (3, 3, job.id, None)
-    assert (after.next_at.month, after.next_at.day, after.next_at > schedules.now(line.database)) == (2, 29, True)
+    assert (after.next_at.month, after.next_at.day, after.next_at > clock.read(line.database)) == (2, 29, True)
     assert line.inspector.waiting() == {batch.id for batch in batches.of_job(line.database, job.id)}
 
 
@@ -126,7 +126,7 @@ def test_a_folder_that_is_missing_is_recorded_and_tried_again_next_time(line: Li
     run_due(line)
     failed = nightly(line)
     assert failed.error == f"There is no folder {scans}. Check the path."
-    assert (failed.found, failed.job_id, failed.next_at > schedules.now(line.database)) == (None, None, True)
+    assert (failed.found, failed.job_id, failed.next_at > clock.read(line.database)) == (None, None, True)
     assert schedules.find(line.database, "other").submitted == 3
     gone.rename(scans)
     make_due(line.database, "nightly")
@@ -264,7 +264,7 @@ def test_what_a_schedule_is_added_with_is_checked(line: Line, scans: Path) -> No
 def test_a_schedule_is_first_due_when_its_expression_comes_true(line: Line, scans: Path) -> None:
     made = add(line, Plan("nightly", to_url(scans), "30 4 * * *", "Asia/Kolkata"))
     assert (made.next_at.hour, made.next_at.minute) == (23, 0)
-    assert timedelta() < made.next_at - schedules.now(line.database) <= timedelta(days=1)
+    assert timedelta() < made.next_at - clock.read(line.database) <= timedelta(days=1)
 
 
 def test_of_schedulers_in_a_race_one_runs_each_schedule(line: Line, scans: Path) -> None:
