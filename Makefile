@@ -85,6 +85,8 @@ lock: ## Pin the newest requirements that pyproject.toml allows (needs uv on the
 	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
 		--group fuzz -o requirements-fuzz.txt
 	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+		--group browser -c requirements-dev.txt -o requirements-browser.txt
+	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
 		--group bench -c requirements.txt -c requirements-dev.txt -o requirements-bench.txt
 
 .PHONY: clean
