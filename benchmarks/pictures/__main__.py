@@ -19,7 +19,7 @@ from digitline.bar import image_bar
 from digitline.cli.data import Data, Json, find_data, writable_folder
 from digitline.cli.screen import screen
 from digitline.records import as_json
-from training.dataset import Digits, load_mnist, load_test_digits
+from training.dataset import Digits, load_mnist, load_test_digits, split
 
 app = typer.Typer(
     add_completion=False,
@@ -31,7 +31,8 @@ app = typer.Typer(
 class Part(StrEnum):
     """Which of MNIST's digits are drawn on."""
 
-    TRAIN = "train"
+    #: The shipped model did not learn from them; those that it learned from flatter it (0.2 points of loss, not 2).
+    VALIDATION = "validation"
     TEST = "test"
 
 
@@ -39,7 +40,8 @@ class Part(StrEnum):
 def pictures(
     data: Data = None,
     digits: Annotated[
-        Part, typer.Option(help="Digits to draw on: `train` while something is being developed, `test` to publish.")
+        Part,
+        typer.Option(help="Digits to draw on: `validation` while something is being developed, `test` to publish."),
     ] = Part.TEST,
     count: Annotated[int, typer.Option(min=1, help="Pictures of each generator; of large ones fewer are made.")] = 500,
     only: Annotated[list[str] | None, typer.Option(help="A generator; may be given several times.")] = None,
@@ -51,7 +53,7 @@ def pictures(
     generators = _chosen(only or [])
     folder = None if sheets is None else writable_folder(sheets, "--sheets")
     source = find_data(data)
-    drawn_on = load_test_digits(source) if digits is Part.TEST else load_mnist(source).train
+    drawn_on = load_test_digits(source) if digits is Part.TEST else split(load_mnist(source).train).validation
     clean, rows = _read_all(generators, drawn_on, count, folder)
     found = measures(clean, rows)
     if json:

@@ -58,7 +58,8 @@ def ratios(measured: Measured) -> list[Figure]:
     found = [Figure(f"{measured.kind}:{images}/{BLOCK}:clock", by_clock, "", _RATIO)]
     if large.batches:
         few = len(small[0].batches)
-        by_ledger = median(large.batches) / median(taken for one in small for taken in one.batches)
+        # By the image, for a large job is cut into larger batches.
+        by_ledger = _by_image(large, images) / median(_by_image(one, BLOCK) for one in small)
         found += [
             Figure(f"{measured.kind}:{images}/{BLOCK}:ledger", by_ledger, "", _RATIO),
             Figure(f"{measured.kind}:last/first-{BLOCK}:ledger", _last_by_first(large.batches, few), "", _RATIO),
@@ -99,6 +100,10 @@ def print_findings(console: Console, measured: Measured) -> None:
         table((measured.kind.value, *columns[1:]), map(_line, figures(measured)), numbers=["value", "wanted"])
     )
     console.print()
+
+
+def _by_image(recorded: Recorded, images: int) -> float:
+    return median(recorded.batches) * len(recorded.batches) / images
 
 
 def _last_by_first(batches: Sequence[float], few: int) -> float:

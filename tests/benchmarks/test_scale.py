@@ -73,6 +73,10 @@ def test_ratios_compare_an_image_of_the_large_job_with_one_of_the_small() -> Non
     assert by_name["sqlite:1000000/10000:clock"].value == pytest.approx(2.0)
     assert by_name["sqlite:last/first-10000:ledger"].value == pytest.approx(3.0)
     assert not any(ratio.met for ratio in ratios(slower))
+    in_larger_batches = replace(MEASURED, recorded=Recorded(100.0, [0.02] * 2_000))
+    assert {ratio.name: ratio.value for ratio in ratios(in_larger_batches)}[
+        "sqlite:1000000/10000:ledger"
+    ] == pytest.approx(1.0)
 
 
 def test_where_workers_score_there_is_the_clock_alone() -> None:
