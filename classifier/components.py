@@ -56,6 +56,8 @@ class Piece:
     #: Whether the border cuts it off, and whether it hung on a printed line.
     cut: bool
     hangs: bool
+    #: Whether there is no other ink on the sheet.
+    alone: bool = False
 
     @property
     def width(self) -> int:
@@ -97,6 +99,8 @@ def keep_digit(sheet: Sheet) -> None:
 
 def keep_only(sheet: Sheet, digit: Piece) -> None:
     """Wipe the sheet clean but for one digit and its soft edge."""
+    if digit.alone:
+        return
     ink = inked(sheet)
     mask = np.zeros_like(ink)
     for contour in digit.contours:  # of several drawn at once, one within another would be a hole
@@ -136,6 +140,7 @@ def find_digits(ink: Image, lines: Image | None = None) -> list[Piece]:
 def _pieces(ink: Image, lines: Image | None) -> list[Piece]:
     """Find the pieces that hang together, the largest first."""
     outer, reach = _outlines(ink), 0
+    alone = len(outer) == 1
     if len(outer) > 1:
         joined, reach = _joined(ink, outer)
         outer = _outlines(joined)
@@ -148,7 +153,7 @@ def _pieces(ink: Image, lines: Image | None) -> list[Piece]:
         cut = min(x, y) <= edge or x + width >= ink.shape[1] - edge or y + height >= ink.shape[0] - edge
         left, top = x + reach, y + reach
         right, bottom = max(x + width - reach, left + 1), max(y + height - reach, top + 1)
-        pieces.append(Piece([contour], left, top, right, bottom, cut, hangs))
+        pieces.append(Piece([contour], left, top, right, bottom, cut, hangs, alone))
     return sorted(pieces, key=lambda piece: piece.size, reverse=True)
 
 

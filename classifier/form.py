@@ -15,9 +15,12 @@ from classifier.sheet import (
     Image,
     Sheet,
     blank,
+    ink_box,
     inked,
     low_contrast,
+    region,
     some_rows,
+    sum_under,
 )
 
 #: Farthest that the centre of mass of a digit in MNIST's form lies from the middle, in pixels.
@@ -85,32 +88,28 @@ def take_levels(sheet: Sheet) -> None:
     Raises:
         ImageRejected: `low_contrast`, ink and paper differ by too little; `blank`, by too little and in a speck only.
     """
-    ink = inked(sheet)
-    x, y, width, height = cv2.boundingRect(ink)
-    edge = max(1, max(width, height) // 8)
-    near = slice(max(0, y - edge), y + height + edge), slice(max(0, x - edge), x + width + edge)
-    pixels, ink = some_rows(sheet.pixels[near]), some_rows(ink[near])
+    _, _, width, height = ink_box(sheet)
+    near = region(ink_box(sheet), max(1, max(width, height) // 8))
+    pixels, ink = some_rows(sheet.pixels[near]), some_rows(inked(sheet)[near])
     strokes, area = cv2.countNonZero(ink), ink.size
     if strokes in (0, area):
         return
-    mean, deviation = cv2.meanStdDev(pixels, mask=cv2.bitwise_not(ink))
-    paper = float(mean[0, 0])
-    # The mean of the ink from the means of all and of paper: a second look through a mask would cost ten times more.
-    white = (cv2.mean(pixels)[0] * area - paper * (area - strokes)) / strokes
-    if sheet.troubled and white - paper < min(TROUBLED_CONTRAST, CLEARLY * float(deviation[0, 0])):
+    free = cv2.subtract(pixels, ink)
+    paper, squares = cv2.sumElems(free)[0] / (area - strokes), cv2.norm(free, cv2.NORM_L2SQR) / (area - strokes)
+    grain = math.sqrt(max(squares - paper**2, 0.0))
+    white = sum_under(pixels, ink) / strokes
+    if sheet.troubled and white - paper < min(TROUBLED_CONTRAST, CLEARLY * grain):
         raise blank("nothing stands out of its uneven paper")
     if white - paper < MIN_CONTRAST:
         faint_speck = max(width, height) < FAINT_SHARE * max(sheet.pixels.shape)
         raise blank("it shows faint specks, but no stroke") if faint_speck else low_contrast(white - paper)
-    sheet.paper, sheet.grain, sheet.white = paper, float(deviation[0, 0]), white
+    sheet.paper, sheet.grain, sheet.white = paper, grain, white
 
 
 def crop(sheet: Sheet) -> None:
     """Cut out the box of the ink."""
-    ink = inked(sheet)
-    x, y, width, height = cv2.boundingRect(ink)
-    sheet.pixels = sheet.pixels[y : y + height, x : x + width]
-    sheet.ink = ink[y : y + height, x : x + width]
+    box = region(ink_box(sheet))
+    sheet.pixels, sheet.ink = sheet.pixels[box], inked(sheet)[box]
 
 
 def clear_around(sheet: Sheet) -> None:

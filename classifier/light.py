@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.paper import between, rim_share
-from classifier.sheet import Image, Sheet, blank, inked, some_rows
+from classifier.sheet import Image, Sheet, blank, ink_box, inked, region, some_rows, sum_under
 from classifier.straight import THICKEST, opened
 
 #: Side of the picture on which light is measured, in pixels.
@@ -101,15 +101,16 @@ def _is_uneven(sheet: Sheet) -> bool:
     all_ink = inked(sheet)
     # Soft edges of ink are neither paper nor ink, so paper is what lies away from it.
     reach = max(3, max(all_ink.shape) // EDGE_PART | 1)
-    away = cv2.bitwise_not(cv2.dilate(all_ink, np.ones((reach, reach), np.uint8)))
+    near, away = region(ink_box(sheet), reach), np.full_like(all_ink, 255)
+    away[near] = cv2.bitwise_not(cv2.dilate(all_ink[near], np.ones((reach, reach), np.uint8)))
     pixels, ink, away = some_rows(sheet.pixels), some_rows(all_ink), some_rows(away)
     strokes, free = cv2.countNonZero(ink), cv2.countNonZero(away)
     if free < MIN_FREE * ink.size:
         return between(sheet.pixels) > MOSTLY_BETWEEN or _peak(pixels, ink) > MAX_TEXTURED
     if strokes == 0:
         return True
-    paper = cv2.mean(pixels, mask=away)[0]
-    contrast = cv2.mean(pixels, mask=ink)[0] - paper
+    paper = sum_under(pixels, away) / free
+    contrast = sum_under(pixels, ink) / strokes - paper
     if rim_share(all_ink) > MAX_RIM and rim_share(_wide(all_ink)) > MAX_RIM:
         square = _square(BLOB_PART * max(all_ink.shape))
         low, high, _, _ = cv2.minMaxLoc(pixels)
@@ -158,8 +159,11 @@ def drop_pepper(sheet: Sheet) -> None:
     Pixels that are alone tell: those of a stroke, however thin, have others beside them.
     """
     ink = inked(sheet)
-    around = cv2.boxFilter(cv2.min(ink, 1), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    alone = cv2.countNonZero(cv2.bitwise_and(cv2.compare(around, 1, cv2.CMP_EQ), ink))
+    part = ink[region(ink_box(sheet))]
+    if not part.size:
+        return
+    beside = cv2.boxFilter(cv2.min(part, 1), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    alone = cv2.countNonZero(cv2.bitwise_and(cv2.compare(beside, 1, cv2.CMP_EQ), part))
     if alone < max(MIN_ALONE, MAX_ALONE * ink.size):
         return
     calm = cv2.medianBlur(ink, 3)

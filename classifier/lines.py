@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.sheet import Image, Sheet, inked
+from classifier.sheet import Image, Sheet, inked, region
 from classifier.straight import THICKEST, Line, lines_across, opened
 
 #: Shorter side of the smallest picture that is searched for lines, in pixels.
@@ -58,12 +58,15 @@ def _may_have_lines(ink: Image) -> bool:
     size = max(1, ink.shape[1] // by), max(1, ink.shape[0] // by)
     small = cv2.resize(ink[: size[1] * by, : size[0] * by], size, interpolation=cv2.INTER_AREA)
     small = cv2.threshold(small, 64, 255, cv2.THRESH_BINARY)[1]
-    return _has_level(small) and _has_level(np.ascontiguousarray(small.T))
-
-
-def _has_level(small: Image) -> bool:
-    """Tell whether a picture shows a thin level stroke, be it dashed."""
     thick, long = max(2, round(THICKEST * min(small.shape))) + 1, max(6, round(LOOK_LONG * max(small.shape)))
+    x, y, width, height = cv2.boundingRect(small)
+    # With so much paper around the ink that gaps close as they would on all of it.
+    small = small[region((x, y, width, height), long)]
+    return _has_level(small, thick, long) and _has_level(np.ascontiguousarray(small.T), thick, long)
+
+
+def _has_level(small: Image, thick: int, long: int) -> bool:
+    """Tell whether a picture shows a level stroke that is thinner and longer than this, be it dashed."""
     dash = np.ones((1, max(3, long // 2)), np.uint8)
     thin = cv2.subtract(small, opened(small, (1, thick)))
     return cv2.countNonZero(opened(cv2.morphologyEx(thin, cv2.MORPH_CLOSE, dash), (long, 1))) > 0
