@@ -1,4 +1,7 @@
-"""What a folder holds: its files in stable order, their true labels, and the batches they are cut into; pure."""
+"""What a source holds: its files in stable order, their true labels, and the batches they are cut into.
+
+A source is a folder, or a prefix of object storage, which `scheduler.prefix` looks into.
+"""
 
 from __future__ import annotations
 
@@ -12,35 +15,16 @@ from pathlib import Path
 from typing import overload
 
 from core.errors import LabelsError, SourceEmpty, SourceNotFound, SourceUnreadable
-from core.sources import OPEN_TO_READ
+from core.sources import OPEN_TO_READ, Prefix, Source
 from core.vocabulary import DIGITS, Labels, Manifest
-
-LABELS_FILE = "labels.csv"
-#: A drop is complete at once where this file lies in it.
-READY_FILE = "_READY"
+from scheduler.names import LABELS_FILE, ignored
+from scheduler.prefix import find_objects, table_of
 
 #: Largest labels.csv that is read, bytes; over a million lines.
 _LABELS_LIMIT = 64 * 1024 * 1024
 
 #: Paths that are kept as one string, and what no path holds.
 _BLOCK, _SEPARATOR = 256, "\0"
-
-_IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "__macosx", "icon\r", READY_FILE.lower()})
-#: What browsers, sftp and scp clients and sync tools call a file that is still on its way.
-_UPLOAD_SUFFIXES = (".part", ".filepart", ".partial", ".crdownload", ".download", ".tmp", ".temp")
-_IGNORED_SUFFIXES = (*_UPLOAD_SUFFIXES, ".swp", ".swx", "~")
-_IGNORED_PREFIXES = (".", "~$", "#")
-
-
-def ignored(name: str) -> bool:
-    """True for what is nobody's picture: hidden, temporary and editor files, a system's thumbnails."""
-    lower = name.lower()
-    return lower in _IGNORED_NAMES or lower.startswith(_IGNORED_PREFIXES) or lower.endswith(_IGNORED_SUFFIXES)
-
-
-def on_its_way(name: str) -> bool:
-    """True for the temporary name of an upload, which will be renamed once it is complete."""
-    return name.lower().endswith(_UPLOAD_SUFFIXES)
 
 
 class Paths(Sequence[str]):
@@ -68,56 +52,56 @@ class Paths(Sequence[str]):
         return list(self)[index]
 
 
-def list_files(root: Path) -> list[str]:
-    """Every file below a folder that is to be scored, sorted, relative, `/` between the parts.
+def list_files(root: Source) -> list[str]:
+    """Every file below a source that is to be scored, sorted, relative, `/` between the parts.
 
     Raises:
-        SourceNotFound, SourceUnreadable, SourceEmpty: as `find_files`.
+        SourceNotFound, SourceUnreadable, StoreUnreachable, SourceEmpty: as `find_files`.
     """
     return list(find_files(root))
 
 
-def find_files(root: Path) -> Paths:
-    """What `list_files` lists, of a folder that may hold a million.
+def find_files(root: Source) -> Paths:
+    """What `list_files` lists, of a source that may hold a million.
 
     Folders are not followed through symbolic links; a link itself is listed, so that it is rejected in plain sight.
 
     Raises:
-        SourceNotFound: there is no such folder.
+        SourceNotFound: there is no such folder or bucket.
         SourceUnreadable: it, or a folder in it, may not be read; the message names which.
+        StoreUnreachable: the object store does not answer.
         SourceEmpty: it holds no file to score.
     """
-    try:
-        is_folder = stat.S_ISDIR(root.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceNotFound(f"There is no folder {root}.", mend="Check the path.") from error
-    except OSError as error:
-        raise _unreadable(root, error) from error
-    if not is_folder:
-        raise SourceNotFound(f"{root} is no folder.", mend="Give the folder that holds the images.")
-    files = Paths(_walk(root))
+    if isinstance(root, Prefix):
+        files = Paths(entry.path for entry in find_objects(root))
+    else:
+        _check_folder(root)
+        files = Paths(_walk(root))
     if not files:
         raise SourceEmpty(f"{root} holds no file to score.", mend="Hidden and temporary files are left alone.")
     return files
 
 
-def true_labels(root: Path, files: Iterable[str], labels: Labels) -> list[int | None] | None:
+def true_labels(root: Source, files: Iterable[str], labels: Labels) -> list[int | None] | None:
     """The true label of each file, None where unknown; None as a whole where no file has one.
 
     Args:
-        root: the folder; its own name counts as the class folder of files that lie directly in it.
+        root: the source; its own name counts as the class folder of files that lie directly in it.
         files: as `list_files` or `find_files` gives them.
         labels: where to look. `auto` takes labels.csv if there is one, else class folders.
 
     Raises:
         LabelsError: what was asked for by name is missing, or labels.csv has a line that cannot be right.
+        SourceNotFound, SourceUnreadable, StoreUnreachable: the bucket cannot be read now.
     """
     if labels is Labels.NONE:
         return None
-    table = root / LABELS_FILE
-    if labels is Labels.CSV or (labels is Labels.AUTO and _is_given(table)):
-        listed = read_labels(table, set(files))
+    table = None if labels is Labels.FOLDERS else _table(root)
+    if table is not None:
+        listed = read_labels(f"{_within(root)}{LABELS_FILE}", table, set(files))
         found = [listed.get(file) for file in files]
+    elif labels is Labels.CSV:
+        raise LabelsError(f"{_within(root)}{LABELS_FILE} cannot be read: there is none.")
     else:
         found = [_class_folder(root.name, file) for file in files]
     if any(label is not None for label in found):
@@ -127,16 +111,21 @@ def true_labels(root: Path, files: Iterable[str], labels: Labels) -> list[int | 
     return None
 
 
-def read_labels(table: Path, files: set[str]) -> dict[str, int]:
+def read_labels(table: str, content: bytes, files: set[str]) -> dict[str, int]:
     """Read a labels.csv: `path,label` a line, a header line allowed.
 
+    Args:
+        table: where it lies, for people.
+        content: its bytes.
+        files: that it may name.
+
     Raises:
-        LabelsError: it cannot be read, is no regular file or too large, or a line is wrong; the message names the line.
+        LabelsError: a line is wrong; the message names it.
     """
     found: dict[str, int] = {}
     try:
         # Line by line: as one string, or as a list of all rows, a million lines would take hundreds of megabytes.
-        stream = io.TextIOWrapper(io.BytesIO(_read_regular(table)), "utf-8-sig", "surrogateescape", newline="")
+        stream = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", "surrogateescape", newline="")
         rows = ((number, row) for number, row in enumerate(csv.reader(stream), start=1) if row)
         for place, (number, row) in enumerate(rows):
             if place == 0 and [cell.strip().lower() for cell in row[:2]] == ["path", "label"]:
@@ -144,7 +133,7 @@ def read_labels(table: Path, files: set[str]) -> dict[str, int]:
             path, label = _labelled(table, number, row, files)
             if found.setdefault(path, label) != label:
                 raise LabelsError(f"{table}, line {number}: {path!r} has two labels, {found[path]} and {label}.")
-    except (OSError, csv.Error) as error:
+    except csv.Error as error:
         raise LabelsError(f"{table} cannot be read: {error}.") from error
     return found
 
@@ -197,12 +186,32 @@ def _unreadable(folder: Path, error: OSError) -> SourceUnreadable:
     return SourceUnreadable(f"{folder} cannot be read: {error.strerror}.", mend="Check its rights.")
 
 
-def _is_given(table: Path) -> bool:
-    """True where something has the table's name; a folder may, and is one like any other."""
+def _check_folder(root: Path) -> None:
     try:
-        return not stat.S_ISDIR(table.lstat().st_mode)
+        is_folder = stat.S_ISDIR(root.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceNotFound(f"There is no folder {root}.", mend="Check the path.") from error
+    except OSError as error:
+        raise _unreadable(root, error) from error
+    if not is_folder:
+        raise SourceNotFound(f"{root} is no folder.", mend="Give the folder that holds the images.")
+
+
+def _within(root: Source) -> str:
+    return str(root) if isinstance(root, Prefix) else f"{root}/"
+
+
+def _table(root: Source) -> bytes | None:
+    """The bytes of a source's labels.csv; None where nothing has its name but a folder, which is one like any other."""
+    if isinstance(root, Prefix):
+        return table_of(root, _LABELS_LIMIT)
+    table = root / LABELS_FILE
+    try:
+        return None if stat.S_ISDIR(table.lstat().st_mode) else _read_regular(table)
     except FileNotFoundError:
-        return False
+        return None
+    except OSError as error:
+        raise LabelsError(f"{table} cannot be read: {error}.") from error
 
 
 def _read_regular(table: Path) -> bytes:
@@ -226,7 +235,7 @@ def _class_folder(root_name: str, file: str) -> int | None:
     return int(folder) if len(folder) == 1 and folder in "0123456789" else None
 
 
-def _labelled(table: Path, number: int, row: Sequence[str], files: set[str]) -> tuple[str, int]:
+def _labelled(table: str, number: int, row: Sequence[str], files: set[str]) -> tuple[str, int]:
     if len(row) < 2:
         raise LabelsError(f"{table}, line {number}: expected path,label, found {','.join(row)!r}.")
     path, label = row[0].strip().replace("\\", "/").removeprefix("./"), row[1].strip()

@@ -11,12 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.crash import crash_point
-from core.errors import SettingsError, SubmissionError
+from core.errors import (
+    DigitlineError,
+    SettingsError,
+    SourceNotFound,
+    SourceUnreadable,
+    StoreUnreachable,
+    SubmissionError,
+)
 from core.ledger import jobs
 from core.settings import Settings
 from core.vocabulary import Job, Trigger
 from scheduler import filing
-from scheduler.folder import ignored
+from scheduler.drops import BucketInbox
+from scheduler.names import ignored
 from scheduler.producer import Line, submit
 from scheduler.settle import Look, Tracker, being_written, look_at
 
@@ -42,6 +50,7 @@ class Inbox:
         self._tracker = Tracker(line.settings.settle_time, time.monotonic)
         #: Drops and claims that are stuck, and of which the log knows.
         self._complained: set[Path] = set()
+        self._buckets = [BucketInbox(line, prefix) for prefix in line.settings.inbox_prefixes]
         prepare_folders(line.settings)
 
     def look(self) -> list[Job]:
@@ -49,10 +58,24 @@ class Inbox:
 
         Raises:
             LedgerUnreachable, QueueUnreachable: what is claimed stays claimed and is handed over at a later look.
+            SourceNotFound, SourceUnreadable, StoreUnreachable: an inbox in object storage is out of reach; all others
+                were looked at.
         """
         self._claim_settled()
         self._finish_abandoned_claims()
-        return self._hand_over()
+        return self._hand_over() + self._look_into_buckets()
+
+    def _look_into_buckets(self) -> list[Job]:
+        made: list[Job] = []
+        away: list[DigitlineError] = []
+        for bucket in self._buckets:
+            try:
+                made += bucket.look()
+            except (SourceNotFound, SourceUnreadable, StoreUnreachable) as error:
+                away.append(error)
+        if away:
+            raise away[0]
+        return made
 
     def _claim_settled(self) -> None:
         drops = {path.name: path for path in self._settings.inbox_folder.iterdir() if not ignored(path.name)}

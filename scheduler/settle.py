@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.sources import OPEN_TO_READ
-from scheduler.folder import READY_FILE, ignored, on_its_way
+from scheduler.names import READY_FILE, ignored, on_its_way
 
 #: Seconds of rest after which the temporary file of an upload counts as left behind, and its folder as complete.
 UPLOAD_PATIENCE = 60.0
