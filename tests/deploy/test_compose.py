@@ -13,7 +13,8 @@ from deploy import healthcheck
 from digitline.cli.lazy import module_of
 from tests.deploy.compose import ROOT, seconds, services, variables
 
-SERVICES = services(LINE_FOLDER="/srv/digitline", DIGITLINE_FLOWER_AUTH="given-user:given-password")
+LOGIN = "given-user:given-password"
+SERVICES = services(LINE_FOLDER="/srv/digitline", DIGITLINE_FLOWER_AUTH=LOGIN, DIGITLINE_WEB_AUTH=LOGIN)
 LONG_RUNNING = {name: service for name, service in SERVICES.items() if service["restart"] != "no"}
 MONITORING = ("prometheus", "grafana")
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("digitline:")}
@@ -24,7 +25,7 @@ def _of_ours(service: dict[str, Any]) -> dict[str, str]:
 
 
 def test_the_line_is_complete() -> None:
-    assert set(LONG_RUNNING) == {"redis", "postgres", "scheduler", "worker", "flower", *MONITORING}
+    assert set(LONG_RUNNING) == {"redis", "postgres", "scheduler", "worker", "web", "flower", *MONITORING}
     assert set(SERVICES) - set(LONG_RUNNING) == {"migrate", "digitline"}
 
 
@@ -67,7 +68,7 @@ def test_an_init_process_passes_signals_on_and_logs_are_bounded(name: str) -> No
 
 def test_no_secret_has_a_default() -> None:
     secrets = {name: default for name, default in variables().items() if re.search("PASSWORD|AUTH|SECRET|TOKEN", name)}
-    assert set(secrets) == {"REDIS_PASSWORD", "POSTGRES_PASSWORD", "DIGITLINE_FLOWER_AUTH"}
+    assert set(secrets) == {"REDIS_PASSWORD", "POSTGRES_PASSWORD", "DIGITLINE_FLOWER_AUTH", "DIGITLINE_WEB_AUTH"}
     assert set(secrets.values()) == {None}
 
 
@@ -101,14 +102,14 @@ def test_our_services_run_a_verb_that_exists(name: str) -> None:
     assert module_of(OURS[name]["command"][0]) is not None
 
 
-@pytest.mark.parametrize("name", ["scheduler", "worker", "flower"])
+@pytest.mark.parametrize("name", ["scheduler", "worker", "web", "flower"])
 def test_our_services_are_checked_by_the_check_of_their_name(name: str) -> None:
     assert OURS[name]["healthcheck"]["test"] == ["CMD", "python", "/app/deploy/healthcheck.py", name]
     assert name in healthcheck.CHECKS
 
 
 def test_inbox_claimed_done_and_failed_lie_below_one_mount() -> None:
-    for name in ("scheduler", "worker", "migrate", "digitline"):
+    for name in ("scheduler", "worker", "web", "migrate", "digitline"):
         (mount,) = OURS[name]["volumes"]
         source, target = mount.split(":")
         settings = Settings(home=Path(_of_ours(OURS[name])["DIGITLINE_HOME"]))
@@ -139,10 +140,12 @@ def test_pages_alone_are_published_and_on_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {
         "flower": ["127.0.0.1:5555:5555"],
+        "web": ["127.0.0.1:8028:8028"],
         "prometheus": ["127.0.0.1:9090:9090"],
         "grafana": ["127.0.0.1:3000:3000"],
     }
     assert "DIGITLINE_FLOWER_AUTH" in SERVICES["flower"]["environment"]
+    assert "DIGITLINE_WEB_AUTH" in SERVICES["web"]["environment"]
 
 
 def test_flower_sees_neither_the_ledger_nor_the_images() -> None:
@@ -153,7 +156,7 @@ def test_flower_sees_neither_the_ledger_nor_the_images() -> None:
 
 def test_nothing_starts_before_what_it_needs() -> None:
     ready = {"migrate": "service_completed_successfully", "redis": "service_healthy"}
-    for name in ("scheduler", "worker"):
+    for name in ("scheduler", "worker", "web"):
         needs = {needed: how["condition"] for needed, how in SERVICES[name]["depends_on"].items()}
         assert needs == ready
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}

@@ -23,7 +23,7 @@ class _Page(BaseHTTPRequestHandler):
     """Answers as the server says."""
 
     def do_GET(self) -> None:
-        assert self.path == "/healthcheck"
+        assert self.path in ("/healthcheck", "/healthz")
         self.send_response(getattr(self.server, "status", 200))
         self.end_headers()
 
@@ -100,9 +100,12 @@ def test_a_worker_without_redis_is_not_healthy(tmp_path: Path, monkeypatch: pyte
     assert _exit_code(monkeypatch, "worker") != 0
 
 
+@pytest.mark.parametrize("page", ["flower", "web"])
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (500, False)])
-def test_flower_is_healthy_when_it_answers(monkeypatch: pytest.MonkeyPatch, status: int, healthy: bool) -> None:
+def test_a_page_is_healthy_when_it_answers(
+    monkeypatch: pytest.MonkeyPatch, page: str, status: int, healthy: bool
+) -> None:
     with _answering(status) as port:
-        monkeypatch.setenv("DIGITLINE_FLOWER_PORT", str(port))
-        assert (_exit_code(monkeypatch, "flower") == 0) is healthy
-    assert _exit_code(monkeypatch, "flower") != 0
+        monkeypatch.setenv(f"DIGITLINE_{page.upper()}_PORT", str(port))
+        assert (_exit_code(monkeypatch, page) == 0) is healthy
+    assert _exit_code(monkeypatch, page) != 0

@@ -42,11 +42,30 @@ def test_what_is_found_beside_the_source_is_in_the_image() -> None:
         assert Path(_copied()[source]).name in {path.name, path.parent.name}
 
 
-def test_requirements_are_installed_by_hash_and_compiled() -> None:
-    install, compiled = (next(line for line in _all("RUN") if word in line) for word in ("pip install", "compileall"))
+def test_requirements_are_installed_by_hash_and_everything_is_compiled() -> None:
+    (install,) = (line for line in _all("RUN") if "pip" in line and "install --no-cache-dir" in line)
     assert "--require-hashes" in install
-    assert "/opt/venv/lib" in compiled
-    assert "/app" in compiled
+    compiled = {line.split()[-1] for line in _all("RUN") if "compileall" in line}
+    assert compiled == {"/opt/venv/lib", "/app"}
+
+
+def test_a_new_version_of_the_source_leaves_the_layer_of_the_requirements_as_it_is() -> None:
+    """It has two gigabytes; whatever it needs stands before the first line of our own source."""
+    made = next(at for at, line in enumerate(INSTRUCTIONS) if "-m venv" in line)
+    before = [line.split()[1] for line in INSTRUCTIONS[:made] if line.startswith("COPY ")]
+    assert before == ["requirements.txt"]
+    assert not [line for line in INSTRUCTIONS[made + 1 :] if line.startswith("RUN ") and "/opt/venv/lib" in line]
+    last_stage = INSTRUCTIONS[max(at for at, line in enumerate(INSTRUCTIONS) if line.startswith("FROM ")) :]
+    copied = [line.split()[-1] for line in last_stage if line.startswith("COPY ")]
+    assert copied == ["/opt/venv", "/app"]
+
+
+def test_the_image_has_no_pip_and_nothing_that_only_builders_and_testers_need() -> None:
+    (install,) = (line for line in _all("RUN") if "-m venv" in line)
+    assert "-m venv --without-pip" in install
+    assert "rm -rf tensorflow/include" in install
+    assert "-name tests" in install
+    assert "strip --strip-unneeded" in install
 
 
 def test_the_process_is_no_root_and_gets_its_signals_itself() -> None:

@@ -17,6 +17,7 @@ from tests.docs.pages import code, rows, text
 from tests.scheduler.scraping import lived_through_everything
 
 FOLDER = ROOT / "deploy" / "monitoring"
+ALERTS_TEST = ROOT / "tests" / "deploy" / "alerts" / "alerts_test.yml"
 SERVICES = services(LINE_FOLDER="/srv/digitline")
 PROMETHEUS = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
 GROUPS = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"]
@@ -106,7 +107,7 @@ def test_alerts_have_the_form_that_prometheus_reads() -> None:
         assert rule["annotations"]["summary"]
 
 
-def test_promtool_reads_rules_and_configuration() -> None:
+def test_promtool_reads_rules_and_configuration_and_finds_that_alerts_fire_when_they_should() -> None:
     """Where it is installed; everywhere, the configuration names files that are there."""
     named = [FOLDER / file for file in PROMETHEUS["rule_files"]]
     assert all(file.is_file() for file in named)
@@ -114,6 +115,16 @@ def test_promtool_reads_rules_and_configuration() -> None:
     if promtool is not None:
         subprocess.run([promtool, "check", "rules", *named], check=True, capture_output=True)
         subprocess.run([promtool, "check", "config", FOLDER / "prometheus.yml"], check=True, capture_output=True)
+        subprocess.run([promtool, "test", "rules", ALERTS_TEST], check=True, capture_output=True)
+
+
+def test_every_alert_is_tested_to_fire_and_where_it_waits_to_hold_still_until_then() -> None:
+    tested = yaml.safe_load(ALERTS_TEST.read_text())
+    assert [(ALERTS_TEST.parent / file).resolve() for file in tested["rule_files"]] == [FOLDER / "alerts.yml"]
+    cases = [case for group in tested["tests"] for case in group["alert_rule_test"]]
+    assert {case["alertname"] for case in cases if case["exp_alerts"]} == set(RULES)
+    quiet = {case["alertname"] for case in cases if not case["exp_alerts"]}
+    assert {name for name, rule in RULES.items() if "for" in rule} <= quiet
 
 
 def test_the_page_says_what_to_do_about_every_alert() -> None:

@@ -15,7 +15,7 @@ from digitline.cli.lazy import module_of
 from tests.deploy.units import FOLDER, ROOT, UNITS, Unit, environment, load, seconds
 
 SERVICES: dict[str, Unit] = {path.stem.removeprefix("digitline-"): load(path) for path in FOLDER.glob("*.service")}
-LONG_RUNNING = ("scheduler", "worker@", "flower")
+LONG_RUNNING = ("scheduler", "worker@", "web", "flower")
 COMMAND = "/opt/digitline/.venv/bin/digitline"
 HOME = "/srv/digitline"
 ANALYZE = shutil.which("systemd-analyze")
@@ -65,7 +65,7 @@ def test_no_service_has_privileges_or_writes_but_where_it_must(name: str) -> Non
     service = SERVICES[name]["Service"]
     assert {key: service.get(key) for key in SEALED} == {key: [value] for key, value in SEALED.items()}
     assert service.get("User", ["root" if "DynamicUser" not in service else "nobody"])[0] not in {"root", "0"}
-    writable = {"scheduler": [HOME], "migrate": [HOME]}.get(name, [])
+    writable = {"scheduler": [HOME], "web": [HOME], "migrate": [HOME]}.get(name, [])
     assert service.get("ReadWritePaths", []) == writable
 
 
@@ -125,7 +125,12 @@ def test_flower_sees_neither_the_ledger_nor_the_images() -> None:
 
 def test_the_target_starts_and_stops_the_whole_line() -> None:
     wanted = set(load(FOLDER / "digitline.target")["Unit"]["Wants"][0].split())
-    assert wanted == {"digitline-scheduler.service", "digitline-worker@1.service", "digitline-flower.service"}
+    assert wanted == {
+        "digitline-scheduler.service",
+        "digitline-worker@1.service",
+        "digitline-web.service",
+        "digitline-flower.service",
+    }
     for name in SERVICES:
         assert words(name, "PartOf") == {"digitline.target"}
     assert "digitline-migrate.service" in words("scheduler", "Wants")
