@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from core.errors import SettingsError
 from core.queues import get_app
 from core.settings import Settings
+from digitline.loopback import is_loopback
+from digitline.web import address as web_address
 
 CONFIGURATION = Path(__file__).resolve().parent.parent / "deploy" / "flowerconfig.py"
 
@@ -26,8 +28,17 @@ def run(settings: Settings, *, port: int | None = None) -> None:
         os.environ["FLOWER_UNAUTHENTICATED_API"] = "true"
     if port is not None:
         os.environ["DIGITLINE_FLOWER_PORT"] = str(port)
-    _guard_metrics()
+    # Imported here, in Flower's own process: every other one of the line would wait half a second for it.
+    page = import_module("digitline.flower_page")
+    page.install()
+    command: Any = import_module("flower.command")
+    command.Flower = page.Page
     get_app().start(["flower", f"--conf={CONFIGURATION}"])
+
+
+def url(settings: Settings, port: int) -> str:
+    """Where a browser of this machine finds Flower."""
+    return web_address.url(settings.flower_address, port) + (settings.flower_url_prefix or "")
 
 
 def check(settings: Settings) -> None:
@@ -36,22 +47,11 @@ def check(settings: Settings) -> None:
     Raises:
         SettingsError: so it is.
     """
-    if settings.flower_auth is None and not _is_loopback(settings.flower_address):
+    login = settings.flower_auth.get_secret_value() if settings.flower_auth is not None else ""
+    if not login.isascii():
+        raise SettingsError("DIGITLINE_FLOWER_AUTH makes no sense: Flower knows no password but of ASCII characters.")
+    if not login and not is_loopback(settings.flower_address):
         raise SettingsError(
             f"Flower would listen on {settings.flower_address} without a password.",
             mend="Set DIGITLINE_FLOWER_AUTH=user:password, or DIGITLINE_FLOWER_ADDRESS=127.0.0.1.",
         )
-
-
-def _guard_metrics() -> None:
-    """Have Flower ask for its password before it shows the metrics, which name workers and tasks, as for all else."""
-    # Imported here, in Flower's own process: every other one of the line would wait half a second for it.
-    metrics = import_module("flower.views.monitor").Metrics
-    metrics.get = import_module("tornado.web").authenticated(metrics.get)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"

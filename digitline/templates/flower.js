@@ -1,0 +1,36 @@
+(function () {
+  "use strict";
+
+  // Milliseconds between two looks at what runs.
+  var EVERY = 2000;
+  var table = document.getElementById("tasks-table");
+
+  // Nobody looks, or somebody copies a command.
+  function isBadMoment() {
+    return document.hidden || String(window.getSelection()) !== "";
+  }
+
+  if (table) {
+    // A server that is away for a moment is no reason for a message that must be clicked away.
+    $.fn.dataTable.ext.errMode = "none";
+    $(table).on("draw.dt", function () {
+      var tasks = $(table).DataTable();
+      tasks.rows().every(function () {
+        this.node().classList.toggle("table-danger", this.data().state === "FAILURE");
+      });
+      // The headings stand in a table of their own.
+      tasks.columns.adjust();
+    });
+    setInterval(function () {
+      if (!isBadMoment()) {
+        $(table).DataTable().ajax.reload(null, false);
+      }
+    }, EVERY);
+  } else if (document.querySelector("#task-page .task-state-started")) {
+    setInterval(function () {
+      if (!isBadMoment()) {
+        location.reload();
+      }
+    }, EVERY);
+  }
+}());
