@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from pathlib import Path
 
@@ -17,11 +16,13 @@ from core.settings import Settings, get_settings
 from digitline.setup import prepare_ledger
 from scheduler.inbox import prepare_folders
 from tests.core.examples import create_batch, create_job, outcome, score, take
-from tests.digitline.conftest import Digitline
+from tests.digitline.conftest import Digitline, findings
 
 
-def findings(printed: str) -> dict[str, dict[str, object]]:
-    return {finding["what"]: finding for finding in json.loads(printed)}
+@pytest.fixture(autouse=True)
+def _digits_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the runtime that loads in a moment."""
+    monkeypatch.setenv("DIGITLINE_RUNTIME", "litert")
 
 
 def test_a_line_that_is_not_running_is_told_apart_from_a_ledger_that_is_in_order(
@@ -32,7 +33,9 @@ def test_a_line_that_is_not_running_is_told_apart_from_a_ledger_that_is_in_order
     ended = digitline("doctor", "--json")
     assert ended.code == 1
     found = findings(ended.out)
-    assert {what for what, finding in found.items() if not finding["in_order"]} == {"redis", "batches", "workers"}
+    assert {what for what, finding in found.items() if not finding["in_order"]} == {
+        *("redis", "batches", "scheduler", "workers")
+    }
     assert "digitline up" in str(found["redis"]["mend"])
 
 
@@ -40,7 +43,7 @@ def test_with_redis_only_the_workers_are_missed(online_home: Settings, digitline
     prepare_ledger(online_home)
     prepare_folders(online_home)
     found = findings(digitline("doctor", "--json").out)
-    assert {what for what, finding in found.items() if not finding["in_order"]} == {"workers"}
+    assert {what for what, finding in found.items() if not finding["in_order"]} == {"scheduler", "workers"}
     assert found["workers"]["finding"] == "No worker answers."
 
 
@@ -129,7 +132,7 @@ def test_a_claimed_folder_without_a_job_and_counts_without_rows_are_named(
         with ledger.begin() as connection:
             connection.execute(delete(tables.predictions))
     assert findings(digitline("doctor", "--json").out)["claims"]["in_order"]
-    monkeypatch.setattr("digitline.doctor._CLAIMED_LONG_AGO", -1.0)
+    monkeypatch.setattr("digitline.doctor.work._CLAIMED_LONG_AGO", -1.0)
     found = findings(digitline("doctor", "--json").out)
     assert "20261122-161236-5b0c1e" in str(found["claims"]["finding"])
     assert found["accounts"]["finding"] == f"Jobs whose counts are not those of their rows: {job.id}."
