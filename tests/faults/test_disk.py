@@ -130,20 +130,21 @@ def test_a_drop_for_whose_job_the_database_has_no_room_stays_claimed_until_there
 ) -> None:
     with no_room(scheduler):
         shutil.copytree(digits, line.settings.inbox_folder / "waits")
-        scheduler.says("does not answer: disk I/O error. Start it, or correct DIGITLINE_DATABASE_URL. Trying again.", 2)
+        scheduler.says("takes nothing: disk I/O error. Make room on its disk, or let it be written to")
+        scheduler.says("Trying again, and saying so once it works")
         assert [path.name for path in line.settings.claimed_folder.glob("*/*")] == ["waits"]
         assert scheduler.exit_code is None
     check_job(line.database, done(line, "waits").id, quiet)
 
 
-@pytest.mark.usefixtures("scheduler")
 def test_a_batch_that_a_worker_has_no_room_to_claim_is_scored_once_there_is_some(
-    line: Line, worker: LineProcess, digits: Path, quiet: Expected
+    line: Line, worker: LineProcess, scheduler: LineProcess, digits: Path, quiet: Expected
 ) -> None:
     with no_room(worker):
         job = submit(line, digits, name="claimed later", triggered_by=Trigger.SCRIPT)
-        wait_until(lambda: not line.inspector.waiting() | line.inspector.held(), "the worker gives both up", PATIENCE)
-        worker.says("disk I/O error")
+        worker.says("takes nothing: disk I/O error")
+        again = "were not in Redis and are sent again"
+        scheduler.says(again, scheduler.output.count(again) + 1)  # the worker gave up what it had in hand for so long
         assert [row["state"] for row in rows(line.database, tables.batches) if row["job_id"] == job.id] == [
             "queued"
         ] * 2
