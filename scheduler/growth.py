@@ -28,6 +28,8 @@ from scheduler.folder import Paths
 #: Seconds for which a change may be followed by another one that leaves the same stamp: file systems keep times in steps
 #: of two seconds at worst, and a share's clock need not be ours.
 _RECENT = 10.0
+#: Parts in which what is known is sorted.
+_PARTS = 256
 #: What is wrong with a single file, which a worker is to say.
 _FILES_OWN = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO})
 
@@ -107,28 +109,46 @@ def _looks(root: Path, files: Iterable[str]) -> Iterator[tuple[str, int]]:
         yield path, stamp(status, now)
 
 
-def _known_looks(database: Database, schedule: Schedule) -> array[int]:
-    """Files and stamps of all that was submitted, as sorted numbers; as a set, a million would take 100 MB more."""
-    looks = (
-        hash(look)
+class _Looks:
+    """Files and stamps of all that was submitted, as numbers: a million take 8 MB, where a set would take 100."""
+
+    def __init__(self, looks: Iterable[tuple[str, int]]) -> None:
+        numbers = [array("q") for _ in range(_PARTS)]
+        for look in looks:
+            number = hash(look)
+            numbers[number % _PARTS].append(number)
+        # Part by part, for Python sorts no array in its place, and lets no other thread run while it sorts.
+        self._parts = [array("q", sorted(part)) for part in _taken_one_by_one(numbers)]
+
+    def __contains__(self, look: tuple[str, int]) -> bool:
+        number = hash(look)
+        part = self._parts[number % _PARTS]
+        at = bisect_left(part, number)
+        return at < len(part) and part[at] == number
+
+
+def _taken_one_by_one(parts: list[array[int]]) -> Iterator[array[int]]:
+    """Each part, which nobody else holds from then on."""
+    parts.reverse()
+    while parts:
+        yield parts.pop()
+
+
+def _known_looks(database: Database, schedule: Schedule) -> _Looks:
+    return _Looks(
+        look
         for batch in runs.submitted(database, schedule)
         for look in zip(batch.paths, batch.stamps, strict=True)
         if look[1]
     )
-    return array("q", sorted(looks))
 
 
-def _unlike(looks: Iterable[tuple[str, int]], known: array[int], stamps: array[int]) -> Iterator[str]:
+def _unlike(looks: Iterable[tuple[str, int]], known: _Looks, stamps: array[int]) -> Iterator[str]:
     """The files that do not look as any did that was submitted; their stamps are added to `stamps`."""
     for look in looks:
-        if look[1] == 0 or not _is_in(known, hash(look)):
+        if look[1] == 0 or look not in known:
             stamps.append(look[1])
             yield look[0]
-
-
-def _is_in(numbers: array[int], number: int) -> bool:
-    at = bisect_left(numbers, number)
-    return at < len(numbers) and numbers[at] == number
 
 
 def _last_places(database: Database, schedule: Schedule, suspects: Paths) -> dict[str, _Place]:

@@ -159,6 +159,7 @@ def _job(settings: Settings, plan: Plan, manifests: Sequence[Manifest]) -> NewJo
         labels=plan.labels,
         split=settings.split if plan.split is None else plan.split,
         max_rejected=settings.max_rejected if plan.max_rejected is None else plan.max_rejected,
+        priority=plan.priority,
         schedule=plan.name,
     )
 

@@ -155,8 +155,9 @@ def _due() -> Any:
 
 
 def _claim(database: Database, row: Row[Any], lease_time: float) -> Notice | None:
-    # Before the first try: once it is out, a notice says the same for ever.
-    body = row.body if row.tries else _as_json(_with_place(json.loads(row.body), row))
+    # Before the first try: once it is out, a notice says the same for ever, also when it is told again.
+    said = json.loads(row.body)
+    body = row.body if "filed" in said["data"] else _as_json(_with_place(said, row))
     taken = {
         "tries": row.tries + 1,
         "tried_at": clock.now(),

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, no
 
 from core import clock, tables
 from core.database import Database
+from core.ledger import runs
 from core.ledger.jobs import UNENDED, UNFILED
 from core.words import NoticeState
 
@@ -24,6 +25,7 @@ _BATCHES_AT_ONCE = 64
 #: Tables of what is known of a batch's images; `batches` itself goes after them.
 _OF_BATCHES = (
     tables.corrections,
+    tables.review_leases,
     tables.shadow_predictions,
     tables.predictions,
     tables.rejections,
@@ -37,7 +39,7 @@ class Kept(StrEnum):
 
     #: People corrected images of it, from which training learns.
     CORRECTED = "corrected"
-    #: By it a schedule knows which files it has scored.
+    #: By it an inbox in object storage knows which files it has scored; a schedule knows without.
     SCHEDULED = "scheduled"
     #: Its drop is not filed yet.
     UNFILED = "unfiled"
@@ -55,7 +57,8 @@ class Rule:
     older_than: timedelta
     #: Whether jobs go too of which people corrected images, and those corrections.
     with_corrections: bool = False
-    #: Whether jobs go too by which a schedule knows what it has scored; it scores what still lies there anew.
+    #: Whether jobs go too by which an inbox in object storage knows what it has scored; it scores what still lies there
+    #: anew.
     with_scheduled: bool = False
 
 
@@ -110,6 +113,8 @@ def prune_some(database: Database, rule: Rule, job_id: int) -> Removed | None:
         if connection.execute(kept).scalar_one() is not None:
             return None
         images = sum(sizes.values())
+        # Before anything of theirs is locked that a run of the schedule locks after its row.
+        runs.keep_known(connection, sizes)
         _remove(connection, sizes)
         if whole:
             _remove_job(connection, job_id)
@@ -156,7 +161,7 @@ def _why_kept(rule: Rule) -> ColumnElement[str | None]:
     told = and_(_notices.c.job_id == _jobs.c.id, _notices.c.state == NoticeState.WAITING.value)
     reasons = {
         Kept.CORRECTED: exists().where(of_job, tables.corrections.c.batch_id == _batches.c.id),
-        Kept.SCHEDULED: exists().where(of_job, tables.stamps.c.batch_id == _batches.c.id),
+        Kept.SCHEDULED: _jobs.c.claim.startswith("s3://"),
         Kept.UNFILED: and_(*UNFILED),
         Kept.UNTOLD: exists().where(told),
         Kept.NEWEST: not_(exists().where(newer.c.id > _jobs.c.id)),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import merge
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, select, update
 
 from core import clock, tables
 from core.database import Database
@@ -19,7 +21,10 @@ from core.ledger.jobs import OPEN
 from core.ledger.schedules import Schedule
 from core.vocabulary import BatchState, Job, NewJob
 
-_schedules, _stamps, _batches = tables.schedules, tables.stamps, tables.batches
+_schedules, _stamps, _known, _batches = tables.schedules, tables.stamps, tables.known_files, tables.batches
+
+#: Stands for the SHA-256 of a file that was not scored.
+_NONE = "-"
 
 #: Batches that are read or written by one statement; bounds the memory of a folder of a million images.
 _CHUNK = 50
@@ -58,19 +63,7 @@ def submitted(database: Database, schedule: Schedule) -> Iterator[Submitted]:
 
     Reads some batches at a time, so that neither the memory nor a lock grows with the folder.
     """
-    columns = (_stamps.c.batch_id, _stamps.c.stamps, _batches.c.state, _batches.c.manifest)
-    of_schedule = select(*columns).join(_batches).where(_stamps.c.schedule_id == schedule.id)
-    standing = of_schedule.where(_batches.c.state != BatchState.CANCELLED.value)
-    read = 0
-    while True:
-        chunk = standing.where(_stamps.c.batch_id > read).order_by(_stamps.c.batch_id).limit(_CHUNK)
-        with database.read() as connection:
-            rows = connection.execute(chunk).all()
-        for row in rows:
-            yield Submitted(row.batch_id, row.state in OPEN, row.manifest["paths"], _numbers(row.stamps))
-        if len(rows) < _CHUNK:
-            return
-        read = rows[-1].batch_id
+    return merge(_live(database, schedule), _pruned(database, schedule), key=attrgetter("batch_id"))
 
 
 def hashes(database: Database, batch_id: int, positions: Sequence[int]) -> dict[int, str]:
@@ -78,7 +71,35 @@ def hashes(database: Database, batch_id: int, positions: Sequence[int]) -> dict[
     scored = tables.predictions.c
     chosen = select(scored.position, scored.sha256).where(scored.batch_id == batch_id, scored.position.in_(positions))
     with database.read() as connection:
-        return {row.position: row.sha256 for row in connection.execute(chosen)}
+        kept = connection.execute(select(_known.c.sha256s).where(_known.c.batch_id == batch_id)).scalar_one_or_none()
+        if kept is None:
+            return {row.position: row.sha256 for row in connection.execute(chosen)}
+    words = kept.split()
+    return {position: words[position] for position in positions if words[position] != _NONE}
+
+
+def keep_known(connection: Connection, batch_ids: Collection[int]) -> None:
+    """Keep what schedules have to know of batches that are about to be pruned; part of the transaction that does it.
+
+    What a run has read of these schedules meanwhile is stale, so that it begins anew.
+    """
+    of_batches = _stamps.c.batch_id.in_(batch_ids)
+    schedules = select(_stamps.c.schedule_id).where(of_batches)
+    connection.execute(
+        update(_schedules).where(_schedules.c.id.in_(schedules)).values(version=_schedules.c.version + 1)
+    )
+    standing = and_(of_batches, _batches.c.state != BatchState.CANCELLED.value)
+    found = connection.execute(select(*_stamps.c, _batches.c.manifest).join(_batches).where(standing)).all()
+    scored = tables.predictions.c
+    of_known = select(scored.batch_id, scored.position, scored.sha256).where(
+        scored.batch_id.in_([row.batch_id for row in found])
+    )
+    sha256s = {(row.batch_id, row.position): row.sha256 for row in connection.execute(of_known)}
+    for row in found:
+        paths = row.manifest["paths"]
+        words = (sha256s.get((row.batch_id, position), _NONE) for position in range(len(paths)))
+        known = {"batch_id": row.batch_id, "schedule_id": row.schedule_id, "stamps": row.stamps, "paths": paths}
+        connection.execute(insert(_known).values({**known, "sha256s": " ".join(words)}))
 
 
 def record(database: Database, schedule: Schedule, run: Run) -> Job | None:
@@ -102,7 +123,8 @@ def record(database: Database, schedule: Schedule, run: Run) -> Job | None:
     with database.begin() as connection:
         _advance(connection, schedule, outcome)
         for batch_id, seen in run.proven.items():
-            connection.execute(update(_stamps).where(_stamps.c.batch_id == batch_id).values(stamps=_text(seen)))
+            for table in (_stamps, _known):
+                connection.execute(update(table).where(table.c.batch_id == batch_id).values(stamps=_text(seen)))
         if run.new is None:
             return None
         job_id = jobs.write(connection, run.new)
@@ -119,6 +141,33 @@ def skip(database: Database, schedule: Schedule, next_at: datetime) -> None:
     """
     with database.begin() as connection:
         _advance(connection, schedule, {"next_at": next_at, "missed_at": schedule.next_at})
+
+
+def _live(database: Database, schedule: Schedule) -> Iterator[Submitted]:
+    columns = (_stamps.c.batch_id, _stamps.c.stamps, _batches.c.state, _batches.c.manifest)
+    of_schedule = select(*columns).join(_batches).where(_stamps.c.schedule_id == schedule.id)
+    standing = of_schedule.where(_batches.c.state != BatchState.CANCELLED.value)
+    for row in _by_batch(database, standing, _stamps.c.batch_id):
+        yield Submitted(row.batch_id, row.state in OPEN, row.manifest["paths"], _numbers(row.stamps))
+
+
+def _pruned(database: Database, schedule: Schedule) -> Iterator[Submitted]:
+    columns = (_known.c.batch_id, _known.c.stamps, _known.c.paths)
+    of_schedule = select(*columns).where(_known.c.schedule_id == schedule.id)
+    for row in _by_batch(database, of_schedule, _known.c.batch_id):
+        yield Submitted(row.batch_id, False, row.paths, _numbers(row.stamps))
+
+
+def _by_batch(database: Database, chosen: Select[Any], batch_id: ColumnElement[int]) -> Iterator[Row[Any]]:
+    """Rows in the order of their batches, some at a time."""
+    read = 0
+    while True:
+        with database.read() as connection:
+            rows = connection.execute(chosen.where(batch_id > read).order_by(batch_id).limit(_CHUNK)).all()
+        yield from rows
+        if len(rows) < _CHUNK:
+            return
+        read = rows[-1].batch_id
 
 
 def _advance(connection: Connection, schedule: Schedule, values: Mapping[str, Any]) -> None:

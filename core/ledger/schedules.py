@@ -36,6 +36,8 @@ class Plan:
     split: bool | None = None
     #: Failure budget of its jobs, 0 to 1; None: as the settings say at each run.
     max_rejected: float | None = None
+    #: Of its jobs, one of `PRIORITIES`.
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def remove(database: Database, name: str) -> None:
     with database.begin() as connection:
         # The schedule first, as everywhere: a run of it is over by then, or finds it gone.
         connection.execute(select(_schedules.c.id).where(_schedules.c.id == schedule.id).with_for_update())
-        connection.execute(delete(_stamps).where(_stamps.c.schedule_id == schedule.id))
+        _forget_files(connection, schedule.id)
         connection.execute(delete(_schedules).where(_schedules.c.id == schedule.id))
 
 
@@ -130,10 +132,15 @@ def _replaced(connection: Connection, plan: Plan, next_at: datetime) -> bool:
     if before is None:
         return False
     if before.source != plan.source:
-        connection.execute(delete(_stamps).where(_stamps.c.schedule_id == before.id))
+        _forget_files(connection, before.id)
     values = {**_columns(plan), "next_at": next_at, "version": _schedules.c.version + 1}
     connection.execute(update(_schedules).where(_schedules.c.id == before.id).values(values))
     return True
+
+
+def _forget_files(connection: Connection, schedule_id: int) -> None:
+    for table in (_stamps, tables.known_files):
+        connection.execute(delete(table).where(table.c.schedule_id == schedule_id))
 
 
 def _read(database: Database, *conditions: ColumnElement[bool]) -> list[Schedule]:
@@ -148,6 +155,7 @@ def _columns(plan: Plan) -> dict[str, Any]:
         "queue": None if plan.queue is None else plan.queue.value,
         "split": plan.split,
         "max_rejected": plan.max_rejected,
+        "priority": plan.priority,
     }
     words = {name: getattr(plan, name) for name in ("name", "source", "cron", "timezone")}
     return {**words, "missed": plan.missed.value, "options": options}
@@ -165,6 +173,8 @@ def _schedule(row: Row[Any]) -> Schedule:
         queue=None if options["queue"] is None else QueueName(options["queue"]),
         split=options["split"],
         max_rejected=options["max_rejected"],
+        # A schedule of an older version has none.
+        priority=options.get("priority", 0),
     )
     same = ("id", "created_at", "next_at", "version", "ran_at", "found", "submitted", "job_id", "error", "missed_at")
     return Schedule(plan=plan, **{name: getattr(row, name) for name in same})

@@ -23,7 +23,7 @@ from scheduler.pruning import prune as prune_ledger
 #: What is said of the jobs that are kept, and how to let them go.
 _WHY = {
     Kept.CORRECTED: "people corrected images of them, from which training learns; --with-corrections removes them too",
-    Kept.SCHEDULED: "a schedule knows by them what it has scored; --with-scheduled removes them too",
+    Kept.SCHEDULED: "an inbox in object storage knows by them what it has scored; --with-scheduled removes them too",
     Kept.UNFILED: "their drops are not filed yet",
     Kept.UNTOLD: "a hook is still to be told of them",
     Kept.NEWEST: "it is the newest, whose number the next one must not get",
@@ -53,7 +53,7 @@ WithScheduled = Annotated[
     bool,
     typer.Option(
         "--with-scheduled",
-        help="Also jobs by which a schedule knows what it has scored; what still lies in its folder is scored anew.",
+        help="Also jobs by which an inbox in object storage knows what it has scored; what still lies there is scored anew.",
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")]
@@ -72,8 +72,8 @@ def prune(
     """Remove from the ledger what is known of jobs that ended long ago: batches, results, counts.
 
     Files stay where they are, those in done/ and failed/ as well. Jobs are kept that have not ended or are not filed, of
-    which a hook is still to be told, or that are needed to learn or to go on: corrected images, and what a schedule has
-    scored. It may be interrupted, and goes on the next time.
+    which a hook is still to be told, or that are needed to learn or to go on: corrected images, and what an inbox in
+    object storage has scored. A schedule still knows its files. It may be interrupted, and goes on the next time.
     """
     line = open_line()
     line.database.check_revision()

@@ -13,12 +13,13 @@ from rich.table import Table
 from core.ledger import schedules as ledger
 from core.ledger.schedules import Plan, Schedule
 from core.sources import to_path, to_url
-from core.vocabulary import Job, Labels, Missed, QueueName
+from core.vocabulary import PRIORITIES, Job, Labels, Missed, QueueName
 from digitline.cli.screen import moment, screen, table
 from digitline.cli.submit import Queue
 from digitline.connection import open_line
 from digitline.records import as_json, job_record
 from scheduler import schedules
+from scheduler.producer import Line
 
 verbs = typer.Typer(no_args_is_help=True, help="Score folders by a timetable: what is new in them becomes a job.")
 
@@ -44,6 +45,15 @@ MaxRejected = Annotated[
         min=0, max=1, help="Pause a job once more than this share of it is refused; default: DIGITLINE_MAX_REJECTED."
     ),
 ]
+Priority = Annotated[
+    int | None,
+    typer.Option(
+        min=PRIORITIES[0],
+        max=PRIORITIES[-1],
+        help="Of its jobs: of what waits, the highest first; default: 0, or with --replace what it was.",
+        show_default=False,
+    ),
+]
 Replace = Annotated[
     bool,
     typer.Option("--replace", help="Change the schedule of that name; what it submitted of its folder stays known."),
@@ -61,6 +71,7 @@ def add(
     queue: OnQueue = Queue.AUTO,
     split: Split = None,
     max_rejected: MaxRejected = None,
+    priority: Priority = None,
     replace: Replace = False,
     json: Json = False,
 ) -> None:
@@ -68,6 +79,7 @@ def add(
 
     An image is known by its path and its bytes. One that was changed in place is new, and so is one under another name.
     """
+    line = open_line()
     plan = Plan(
         name=name,
         source=to_url(folder),
@@ -78,8 +90,9 @@ def add(
         queue=None if queue is Queue.AUTO else QueueName(queue.value),
         split=split,
         max_rejected=max_rejected,
+        priority=_priority_before(line, name) if priority is None and replace else priority or 0,
     )
-    schedule = schedules.add(open_line(), plan, replace=replace)
+    schedule = schedules.add(line, plan, replace=replace)
     _show(schedule, json, f"Schedule {schedule.plan.name!r} is due at {moment(schedule.next_at)} by this host's clock.")
 
 
@@ -117,6 +130,12 @@ def run(name: Name, json: Json = False) -> None:
         screen().print(_told(schedule, job))
 
 
+def _priority_before(line: Line, name: str) -> int:
+    """Of the schedule that is replaced; 0 where there is none of that name."""
+    line.database.check_revision()
+    return next((schedule.plan.priority for schedule in ledger.every(line.database) if schedule.plan.name == name), 0)
+
+
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.add_typer(verbs, name="schedule")
@@ -139,7 +158,7 @@ def _show(schedule: Schedule, json: bool, sentence: str) -> None:
 
 
 def _table(found: Sequence[Schedule]) -> Table:
-    columns = ("name", "cron", "time zone", "due", "last run", "found", "new", "job", "folder", "error")
+    columns = ("name", "cron", "time zone", "due", "last run", "found", "new", "job", "priority", "folder", "error")
     rows = (
         (
             schedule.plan.name,
@@ -150,12 +169,13 @@ def _table(found: Sequence[Schedule]) -> Table:
             _count(schedule.found),
             _count(schedule.submitted),
             _count(schedule.job_id),
+            str(schedule.plan.priority or ""),
             str(to_path(schedule.plan.source)),
             schedule.error or "",
         )
         for schedule in found
     )
-    return table(columns, rows, numbers=("found", "new", "job"))
+    return table(columns, rows, numbers=("found", "new", "job", "priority"))
 
 
 def _count(number: int | None) -> str:
@@ -175,6 +195,7 @@ def _record(schedule: Schedule) -> Mapping[str, object]:
         "queue": None if plan.queue is None else plan.queue.value,
         "split": plan.split,
         "max_rejected": plan.max_rejected,
+        "priority": plan.priority,
         "created_at": _iso(schedule.created_at),
         "next_at": _iso(schedule.next_at),
         "ran_at": _iso(schedule.ran_at),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,9 +12,9 @@ from sqlalchemy import func, insert, select, update
 
 from core import clock, tables
 from core.database import Database
-from core.errors import IllegalTransition, ImageNotFound
+from core.errors import IllegalTransition, ImageNotFound, StaleSchedule
 from core.hooks import Hook
-from core.ledger import audit, batches, corrections, jobs, notices, pruning, results, schedules, steering
+from core.ledger import audit, batches, corrections, jobs, notices, pruning, results, runs, schedules, steering
 from core.ledger.pruning import Kept, Removed, Rule
 from core.ledger.schedules import Plan
 from core.ledger.shadows import Shadow
@@ -150,21 +151,31 @@ def test_corrections_are_kept_with_their_job_unless_they_are_to_go(database: Dat
     assert count(database)["corrections"] == 0
 
 
-def test_what_a_schedule_knows_its_files_by_is_kept_until_it_is_to_go_or_the_schedule_is_gone(
-    database: Database,
-) -> None:
+def test_what_a_schedule_knows_its_files_by_stays_when_their_job_goes(database: Database) -> None:
     job = ended(database)
     newest(database)
     plan = Plan("nightly", "file:///scans", "0 2 * * *")
     schedule = schedules.add(database, plan, datetime(2100, 1, 1, tzinfo=UTC))
-    batch = batches.of_job(database, job.id)[0]
+    first, second = batches.of_job(database, job.id)
+    known = [{"batch_id": first.id, "stamps": "1 2 a"}, {"batch_id": second.id, "stamps": "0 4"}]
     with database.begin() as connection:
         connection.execute(update(tables.schedules).values(job_id=job.id))
-        connection.execute(insert(tables.stamps).values(batch_id=batch.id, schedule_id=schedule.id, stamps="1 2 3"))
-    assert kept(database) == {job.id: Kept.SCHEDULED}
-    assert prune(database) == []
-    assert prune(database, Rule(timedelta(days=90), with_scheduled=True)) == [job.id]
+        connection.execute(insert(tables.stamps).values(schedule_id=schedule.id), known)
+    before = list(runs.submitted(database, schedule))
+    hashes = [runs.hashes(database, batch.id, range(batch.size)) for batch in (first, second)]
+    assert [len(of_batch) for of_batch in hashes] == [2, 1]
+    assert kept(database) == {job.id: None}
+    assert prune(database) == [job.id]
     assert (count(database)["stamps"], rows(database, tables.schedules)[0]["job_id"]) == (0, None)
+    assert list(runs.submitted(database, schedule)) == before
+    assert [runs.hashes(database, batch.id, range(batch.size)) for batch in (first, second)] == hashes
+    with pytest.raises(StaleSchedule):
+        runs.record(database, schedule, runs.Run(schedule.next_at, 0))
+    read = schedules.find(database, "nightly")
+    runs.record(database, read, runs.Run(read.next_at, 5, proven={second.id: array("Q", [7, 8])}))
+    assert [list(batch.stamps) for batch in runs.submitted(database, read)] == [[1, 2, 10], [7, 8]]
+    schedules.remove(database, "nightly")
+    assert rows(database, tables.known_files) == []
 
 
 def test_a_drop_that_is_not_filed_and_a_notice_that_is_not_told_keep_their_jobs(database: Database) -> None:

@@ -43,10 +43,18 @@ def recorded(database: Database, run: Run) -> Job:
 
 
 def test_a_schedule_is_read_as_it_was_written(database: Database) -> None:
-    plan = Plan("a.b-c", "file:///%FF", "*/5 * * * *", "UTC", Missed.SKIP, Labels.CSV, QueueName.BULK, True, 0.25)
+    plan = Plan("a.b-c", "file:///%FF", "*/5 * * * *", "UTC", Missed.SKIP, Labels.CSV, QueueName.BULK, True, 0.25, 7)
     written = schedules.add(database, plan, LATER)
     assert schedules.every(database) == [written]
     assert (written.plan, written.next_at, written.ran_at, written.found) == (plan, LATER, None, None)
+
+
+def test_a_schedule_of_an_older_version_has_no_priority(database: Database) -> None:
+    schedules.add(database, replace(PLAN, priority=5), LATER)
+    options = {"labels": "auto", "queue": None, "split": None, "max_rejected": None}
+    with database.begin() as connection:
+        connection.execute(update(tables.schedules).values(options=options))
+    assert schedules.find(database, "nightly").plan == PLAN
 
 
 def test_schedules_come_by_name(database: Database) -> None:

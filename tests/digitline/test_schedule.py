@@ -92,6 +92,22 @@ def test_a_schedule_is_changed_in_place_and_remembers(digitline: Digitline, scan
     assert digitline("schedule", "run", "nightly").out.startswith("Nothing is new")
 
 
+def test_the_priority_goes_to_the_jobs_and_stays_where_a_replacement_names_no_other(
+    digitline: Digitline, scans: Path, ledger: Database
+) -> None:
+    def priority(*options: str) -> object:
+        return json.loads(add(digitline, scans, *options, "--json").out)["priority"]
+
+    assert priority("--priority", "-3") == -3
+    digitline("schedule", "run", "nightly")
+    assert jobs.get(ledger, 1).priority == -3
+    assert priority("--replace", "--timezone", "Asia/Tokyo") == -3
+    assert listed(digitline)[0]["priority"] == -3
+    assert priority("--replace", "--priority", "5") == 5
+    assert priority("--replace", "--priority", "0") == 0
+    assert add(digitline, scans, "--replace", "--priority", "10").code == 2
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

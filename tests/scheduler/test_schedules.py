@@ -159,10 +159,11 @@ def test_new_images_have_their_labels_though_the_table_names_the_others_too(line
 
 
 def test_a_job_is_made_as_its_schedule_says(line: Line, scans: Path) -> None:
-    planned(line, scans, queue=QueueName.BULK, split=True, max_rejected=0.25)
+    planned(line, scans, queue=QueueName.BULK, split=True, max_rejected=0.25, priority=-4)
     _, job = run_now(line, "nightly")
     assert job is not None
     assert (job.queue, job.split, job.max_rejected, job.batches) == (QueueName.BULK, True, 0.25, 2)
+    assert job.priority == -4
 
 
 def test_few_images_go_to_express_and_many_to_bulk(line: Line, scans: Path) -> None:
