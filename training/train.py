@@ -25,6 +25,7 @@ from training.drawn import drawn_digits
 from training.evaluate import evaluate
 from training.export import export
 from training.fit import Run, fit
+from training.lessons import Lessons
 from training.outliers import outliers
 from training.recipe import ModelRecipe, Recipe
 
@@ -43,6 +44,8 @@ def train(
     recipe: ModelRecipe | None = None,
     own: Digits | None = None,
     own_weight: float = 1.0,
+    lessons: Lessons | None = None,
+    lessons_weight: float | None = None,
     command: str = COMMAND,
     run: Run | None = None,
 ) -> Card:
@@ -54,6 +57,8 @@ def train(
         recipe: how; default: one fast network.
         own: more prepared digits to learn from.
         own_weight: how often each of those counts.
+        lessons: corrected images to learn from; those that are among the validation or test digits are left out.
+        lessons_weight: how often each of those counts; None: as `Lessons.weight` says.
         command: command line for the card, without paths of this machine.
         run: how the training runs; the checkpoints are this function's own.
 
@@ -73,7 +78,17 @@ def train(
         # It may be in production, where the ledger knows it by its hash.
         raise ArtifactError(f"{output} holds a model already.", mend="Name another folder, or remove this one first.")
     dataset = load_dataset(data)
-    return train_on(dataset, output, recipe=recipe, own=own, own_weight=own_weight, command=command, run=run)
+    return train_on(
+        dataset,
+        output,
+        recipe=recipe,
+        own=own,
+        own_weight=own_weight,
+        lessons=lessons,
+        lessons_weight=lessons_weight,
+        command=command,
+        run=run,
+    )
 
 
 def train_on(
@@ -83,6 +98,8 @@ def train_on(
     recipe: ModelRecipe | None = None,
     own: Digits | None = None,
     own_weight: float = 1.0,
+    lessons: Lessons | None = None,
+    lessons_weight: float | None = None,
     command: str = COMMAND,
     run: Run | None = None,
 ) -> Card:
@@ -91,8 +108,10 @@ def train_on(
     for one in recipe.networks:
         check_architecture(one.architecture)  # better told now than after hours of the other networks
     parts = _parted(dataset, recipe)
-    if own is not None:
-        parts = Split(mix(parts.train, own, weight=own_weight, seed=recipe.fast.split_seed), parts.validation)
+    test_digits = prepare_all(dataset.test)
+    lessons = None if lessons is None else lessons.without(parts.validation, test_digits)
+    learned = _with_more(parts.train, own, own_weight, lessons, lessons_weight, seed=recipe.fast.split_seed)
+    parts = Split(learned, parts.validation)
     networks, histories = _fit_all(parts, recipe, run, output / CHECKPOINTS)
     cascade = assemble(
         networks,
@@ -104,13 +123,13 @@ def train_on(
     )
     validation = evaluate(cascade.scorer, parts.validation.images, parts.validation.labels)
     # The test digits are looked at once, here, when nothing is left to choose.
-    test_digits = prepare_all(dataset.test)
     test = evaluate(cascade.scorer, test_digits.images, test_digits.labels)
     card = dataclasses.replace(
         _card(output.name, networks, histories, recipe, cascade, command=command),
         data_sha256=dict(dataset.sha256),
         validation=validation.as_dict(),
         test=test.as_dict(),
+        corrections=() if lessons is None else lessons.sha256,
     )
     card = save_model(output, networks[0], networks[1:], card)
     shutil.rmtree(output / CHECKPOINTS)
@@ -153,6 +172,23 @@ def _parted(dataset: Dataset, recipe: ModelRecipe) -> Split:
             mend="Give them the same validation and split_seed.",
         )
     return set_aside(dataset, validation=recipe.fast.validation, seed=recipe.fast.split_seed)
+
+
+def _with_more(
+    learned: Digits,
+    own: Digits | None,
+    own_weight: float,
+    lessons: Lessons | None,
+    lessons_weight: float | None,
+    *,
+    seed: int,
+) -> Digits:
+    """Add digits of the user's own and corrected images to what is learned from; never to what is chosen by."""
+    more = learned if own is None else mix(learned, own, weight=own_weight, seed=seed)
+    if not lessons:
+        return more
+    weight = lessons.weight(len(learned)) if lessons_weight is None else lessons_weight
+    return mix(more, lessons.digits, weight=weight, seed=seed)
 
 
 def _with_drawn(parts: Split, recipe: Recipe) -> Split:

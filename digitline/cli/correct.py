@@ -6,29 +6,57 @@ from typing import Annotated
 
 import typer
 
-from core.vocabulary import DIGITS
 from digitline import client
 from digitline.cli.screen import screen
+from digitline.handle import JobHandle
 from digitline.records import as_json
 
 
 def correct(
     job: Annotated[str, typer.Argument(help="Its number, or its name: the newest of that name.")],
     path: Annotated[str, typer.Argument(help="The image, as `digitline results` names it.")],
-    label: Annotated[int, typer.Argument(min=0, max=DIGITS - 1, help="The digit that it shows.")],
+    label: Annotated[
+        str | None,
+        typer.Argument(metavar="[LABEL]", help="The digit that it shows, not_a_digit, several, or a string like 1947."),
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the last word; the one before it stands.")] = False,
     by: Annotated[str | None, typer.Option(help="Who says so; default: the user's name.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the correction as a JSON object.")] = False,
 ) -> None:
-    """Say which digit an image shows; `digitline train --corrections JOB` learns from it."""
+    """Say what an image shows: it counts from now on, and `digitline train --with-corrections` learns from it."""
     handle = client.job(job)
-    kept = handle.correct(path, label, by=by)
+    if undo == (label is not None):
+        raise typer.BadParameter("Say what the image shows, or --undo.", param_hint="LABEL")
+    if label is None:
+        _undo(handle, path, by, json)
+        return
+    try:
+        kept = handle.correct(path, label, by=by)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="LABEL") from error
     if json:
-        print(as_json({"job": handle.id, "path": kept.path, "old_label": kept.old_label, "new_label": kept.new_label}))
+        labels = {"old_label": kept.old_label, "new_label": kept.new_label, "word": str(kept.word)}
+        print(as_json({"job": handle.id, "path": kept.path, **labels}))
         return
     before = "" if kept.old_label is None else f", not {kept.old_label}"
-    screen().print(f"{kept.path} of job {handle.id} shows {kept.new_label}{before}.", markup=False)
+    screen().print(f"{kept.path} of job {handle.id} shows {_said(str(kept.word))}{before}.", markup=False)
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     app.command(epilog="Example: digitline correct 12 scans/0042.png 7")(correct)
+
+
+def _undo(handle: JobHandle, path: str, by: str | None, json: bool) -> None:
+    taken_back = handle.withdraw(path, by=by)
+    if json:
+        word = None if taken_back is None else str(taken_back.word)
+        print(as_json({"job": handle.id, "path": path, "withdrawn": word}))
+    elif taken_back is None:
+        screen().print(f"Nobody has said anything of {path} of job {handle.id}.", markup=False)
+    else:
+        screen().print(f"Taken back: {path} of job {handle.id} shows {_said(str(taken_back.word))}.", markup=False)
+
+
+def _said(word: str) -> str:
+    return {"not_a_digit": "no digit", "several": "several digits"}.get(word, word)

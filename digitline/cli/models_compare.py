@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,28 +13,76 @@ from core.ledger import models as ledger
 from core.ledger import shadows
 from core.ledger.shadows import Comparison, Disagreement
 from core.settings import get_settings
-from core.vocabulary import Model
+from core.vocabulary import Model, number_of
+from digitline import client
+from digitline.cli.lazy import Later
 from digitline.cli.models_show import Json, model_record
 from digitline.cli.screen import facts, percent, screen, table
+from digitline.plain import printable
 from digitline.records import as_json
+
+if TYPE_CHECKING:
+    from digitline import contest, corrected
+else:
+    contest = Later("digitline.contest")
+    corrected = Later("digitline.corrected")
 
 _DIFFERENCES = ("production", "challenger", "images", "production right", "challenger right")
 _DISAGREEMENTS = ("job", "production", "confidence", "challenger", "its confidence", "true", "job's name", "path")
 
 
 def compare(
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Its number, name or alias; default: the challenger.")
+    ] = None,
+    on_corrections: Annotated[
+        bool, typer.Option("--on-corrections", help="Let both read the reviewed images anew; what people said is true.")
+    ] = False,
+    job: Annotated[list[str] | None, typer.Option(help="Job whose images are compared; default: all jobs.")] = None,
     show: Annotated[int, typer.Option(min=0, help="Differing images to show, the surest first.")] = 10,
     json: Json = False,
 ) -> None:
-    """Show where the challenger and the model in production differ, on the images that both have scored."""
+    """Show where a model and the one in production differ, on the images that both have scored.
+
+    With --on-corrections both read every reviewed image anew, those aside that one of the two learned from.
+    """
     database = Database(get_settings().database)
     database.check_revision()
-    production, challenger = _production(database), _challenger(database)
-    found = shadows.compare(database, production, challenger, shown=show)
+    production = _production(database)
+    other = _challenger(database) if model is None else _find(database, model)
+    jobs = None if job is None else [client.job(one).id for one in job]
+    if not on_corrections:
+        _tell(production, other, shadows.compare(database, production, other, job_ids=jobs, shown=show), json)
+        return
+    images = corrected.reviewed_images(database, jobs)
+    found = contest.compare_on_corrections(production, other, images, get_settings(), shown=show)
+    left_out = {
+        "learned": found.learned,
+        "missing": [{"path": path, "why": why} for path, why in found.missing],
+    }
+    _tell(production, other, found.comparison, json, **left_out)
+    if not json:
+        _print_left_out(found)
+
+
+def _find(database: Database, reference: str) -> Model:
+    number = number_of(reference)
+    return ledger.find(database, reference) if number is None else ledger.get(database, number)
+
+
+def _tell(production: Model, other: Model, found: Comparison, json: bool, **more: object) -> None:
     if json:
-        print(as_json(_record(production, challenger, found)))
+        print(as_json({**_record(production, other, found), **more}))
     else:
-        _print(production, challenger, found)
+        _print(production, other, found)
+
+
+def _print_left_out(found: contest.Contest) -> None:
+    console = screen(stderr=True)
+    for path, why in found.missing:
+        console.print(f"Left out: {printable(f'{path}: {why}')}")
+    if found.learned:
+        console.print(f"Left out: {found.learned:,} reviewed images that one of the two learned from.")
 
 
 def _production(database: Database) -> Model:
