@@ -10,6 +10,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 FUZZING := $(VENV)/.fuzzing-installed
 BENCHING := $(VENV)/.benching-installed
+BROWSING := $(VENV)/.browsing-installed
 
 .DEFAULT_GOAL := help
 
@@ -56,9 +57,28 @@ bench-scale: $(DEVELOPMENT) ## Take 1,000,000 images through the line on both da
 test: $(DEVELOPMENT) ## Run the tests, a file to each core; ARGS="tests/core -k lease" chooses
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(BROWSING) ## Take the pictures of docs/flower.md from a real line in a real browser; CHROMIUM names the browser
+	$(BIN)/python -m tests.browser.screenshots_flower $(ARGS)
+
+.PHONY: test-web
+test-web: $(BROWSING) ## Drive the web page in headless Chromium, 3 minutes; ARGS="-k upload" chooses
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
+		{ echo "make test-web needs Chromium on the PATH: sudo apt-get install chromium"; exit 1; }
+	$(BIN)/python -m pytest -o 'norecursedirs=.*' tests/browser $(ARGS)
+
 .PHONY: chaos
 chaos: $(DEVELOPMENT) ## Kill, freeze and cut the whole line while folders arrive; ARGS="--minutes 3 --seed 1"
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+.PHONY: deploy-test
+deploy-test: $(DEVELOPMENT) ## Prove docker-compose.yml on a real Docker engine (Debian, as root); ARGS="--until score" chooses
+	$(BIN)/python -m tests.deploy.engine $(ARGS)
+
+.PHONY: hosts-test
+hosts-test: $(DEVELOPMENT) ## Prove the line on four hosts of a network of its own whose links go down (Linux, as root), 5 minutes
+	$(BIN)/python -m tests.hosts $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(FUZZING) ## Fuzz what reads images, guided by coverage (Linux on x86-64); ARGS="--seconds 60"
@@ -113,6 +133,10 @@ $(FUZZING): requirements-fuzz.txt $(RUNTIME)
 
 $(BENCHING): requirements-bench.txt $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
+
+$(BROWSING): requirements-browser.txt $(DEVELOPMENT)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.txt
 	@touch $@
 
 # Bytecode is compiled here, also where PYTHONDONTWRITEBYTECODE is set: without it TensorFlow takes 10 s longer to start.

@@ -140,6 +140,8 @@ class Card:
     validation: Mapping[str, object]
     #: Evaluation on the test digits, with its confusion matrix; nothing was chosen by it.
     test: Mapping[str, object]
+    #: SHA-256 of the files of corrected images that it learned from, hexadecimal: they measure nothing any more.
+    corrections: tuple[_Sha256, ...] = ()
     #: The networks that see only what the fast one is not sure of.
     careful: tuple[Network, ...] = ()
     #: What the mean of the careful networks' logits is divided by.

@@ -4,6 +4,7 @@
     +-- SettingsError            a setting is unknown or its value makes no sense
     +-- LedgerError
     |   +-- LedgerUnreachable    the database does not answer
+    |   |   +-- LedgerUnwritable the database has no room, or may only be read
     |   +-- RevisionMismatch     the schema is older or newer than this code
     |   +-- JobNotFound          no job of that id or name
     |   +-- ModelNotFound        no model of that name or alias
@@ -11,8 +12,12 @@
     |   +-- IllegalTransition    a state may not follow another
     |   +-- StaleLease           somebody else took the batch over
     |   +-- ScheduleNotFound     no schedule of that name
+    |   +-- NoticeNotFound       no notice of that number that was given up
     |   +-- StaleSchedule        somebody else ran, changed or removed the schedule
     +-- QueueUnreachable         Redis does not answer
+    |   +-- QueueUnwritable      Redis answers, and takes nothing
+    +-- StoreUnreachable         the object store does not answer
+    +-- DiskFull                 the disk of the drops has no room
     +-- SubmissionError
     |   +-- SourceNotFound       the folder is not there
     |   +-- SourceUnreadable     the folder may not be read
@@ -22,6 +27,7 @@
     +-- JobFailed                a job ended without a single scored image
     +-- JobPaused                a job waits for a person
     +-- SandboxError             the process that is to look at suspicious images does not start
+    +-- ImagesQuarantined        a batch is recorded, and some of its images ended the process that looked at them
     +-- ImageRejected            one image cannot be scored; carries a reason code
     +-- PromotionRefused         nothing shows that a model reads no digit worse than the one in production
     +-- ArtifactError            a model folder is damaged, foreign or of another version
@@ -63,6 +69,12 @@ class LedgerUnreachable(LedgerError):
     mend = "Start it, or correct DIGITLINE_DATABASE_URL."
 
 
+class LedgerUnwritable(LedgerUnreachable):
+    """The database has no room, or may only be read."""
+
+    mend = "Make room on its disk, or let it be written to; the line then goes on by itself."
+
+
 class RevisionMismatch(LedgerError):
     """The database schema is not the one this version of Digitline works with."""
 
@@ -99,6 +111,12 @@ class ScheduleNotFound(LedgerError):
     mend = "`digitline schedule list` lists them."
 
 
+class NoticeNotFound(LedgerError):
+    """There is no such notice that was given up."""
+
+    mend = "`digitline notices list` lists them."
+
+
 class StaleSchedule(LedgerError):
     """Somebody else ran, changed or removed the schedule at this moment; nothing was written."""
 
@@ -109,6 +127,24 @@ class QueueUnreachable(DigitlineError):
     """Redis does not answer."""
 
     mend = "Start the line with `digitline up`, or correct DIGITLINE_BROKER_URL."
+
+
+class QueueUnwritable(QueueUnreachable):
+    """Redis answers, and takes nothing."""
+
+    mend = "Make room where it keeps its files, or in its memory; the line then goes on by itself."
+
+
+class DiskFull(DigitlineError):
+    """The disk of the drops has no room."""
+
+    mend = "Make room: old folders in done/, old logs. The line then goes on by itself."
+
+
+class StoreUnreachable(DigitlineError):
+    """The object store does not answer."""
+
+    mend = "Start it, or correct AWS_ENDPOINT_URL_S3; what waits for it goes on as soon as it is back."
 
 
 class SubmissionError(DigitlineError):
@@ -150,6 +186,12 @@ class JobPaused(DigitlineError):
 
 class SandboxError(DigitlineError):
     """The process that is to look at suspicious images does not start."""
+
+
+class ImagesQuarantined(DigitlineError):
+    """The batch is recorded, and some of its images ended the process that looked at them."""
+
+    mend = "`digitline results JOB --only rejected` names them; `digitline retry JOB` has them scored once more."
 
 
 class ImageRejected(DigitlineError):

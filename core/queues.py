@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 from celery import Celery
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from core.crash import crash_point
-from core.errors import QueueUnreachable
+from core.errors import QueueUnreachable, QueueUnwritable, SettingsError
 from core.settings import Settings, get_settings
 from core.vocabulary import Batch, QueueName
 
@@ -28,7 +32,13 @@ _UNACKED = "unacked"
 
 
 def make_app(settings: Settings) -> Celery:
-    """The Celery app of these settings; see docs/decisions/0003-celery-settings.md for the reason of each."""
+    """The Celery app of these settings; see docs/decisions/0003-celery-settings.md for the reason of each.
+
+    Raises:
+        QueueUnreachable: the URL of Redis is none.
+        SettingsError: it has a parameter that Redis does not know.
+    """
+    _check_url(settings)
     app = Celery("digitline", broker=settings.broker, include=["worker.tasks"], set_as_current=False)
     app.conf.update(_delivery(), **_limits(settings), **_observation(), **_transport(settings))
     return app
@@ -62,6 +72,8 @@ def _send(app: Celery, batch: Batch, producer: Any) -> None:
     app.send_task(
         SCORE_BATCH,
         kwargs={"batch_id": batch.id},
+        # Each sending has one of its own: what is revoked in Flower by its id is this message, not the batch.
+        task_id=f"job-{batch.job_id}-batch-{batch.sequence}-{secrets.token_hex(4)}",
         # For people who look at Flower; the worker reads the id alone.
         argsrepr="",
         kwargsrepr=describe(batch),
@@ -79,6 +91,32 @@ def describe(batch: Batch) -> str:
     return f"job {batch.job_id} '{name}', batch {batch.sequence}/{batch.of}, {images}"
 
 
+class Description(NamedTuple):
+    """What `describe` says of a batch, read from its words."""
+
+    job_id: int
+    #: Of the job, as ASCII.
+    job_name: str
+    sequence: int
+    of: int
+    #: Number of images.
+    size: int
+
+
+#: The argument that Python names where a function does not know it.
+_NAMED_ARGUMENT = re.compile(r"'\w+'$")
+_DESCRIPTION = re.compile(r"job (\d+) '(.*)', batch (\d+)/(\d+), (\d+) images?", re.ASCII)
+
+
+def read_description(words: str) -> Description | None:
+    """Read what `describe` wrote; None where somebody else did."""
+    found = _DESCRIPTION.fullmatch(words)
+    if found is None:
+        return None
+    job_id, name, sequence, of, size = found.groups()
+    return Description(int(job_id), name, int(sequence), int(of), int(size))
+
+
 class Inspector:
     """Looks into Redis: is it there, how deep are the queues, which batches do they hold."""
 
@@ -87,18 +125,35 @@ class Inspector:
 
         Raises:
             QueueUnreachable: the URL is none of Redis.
+            SettingsError: it has a parameter that Redis does not know.
         """
         url = settings.broker.replace("redis+socket://", "unix://", 1)
         self._prefix = settings.key_prefix
         timeouts = {"socket_connect_timeout": CONNECT_TIMEOUT, "socket_timeout": CONNECT_TIMEOUT}
-        try:
+        _check_url(settings)
+        with _said_in_our_words():
             self._redis = redis.Redis.from_url(url, **timeouts)
-        except ValueError:  # which may quote a password
-            raise QueueUnreachable("DIGITLINE_BROKER_URL is not the URL of a Redis.") from None
+            # Made, not connected: what follows a `?` in the URL is looked at no sooner.
+            pool = self._redis.connection_pool
+            pool.connection_class(**pool.connection_kwargs)
 
     def ping(self) -> None:
         """Raises QueueUnreachable where Redis does not answer."""
         self._ask(self._redis.ping)
+
+    def try_to_write(self) -> None:
+        """Raises QueueUnwritable where Redis takes nothing, and QueueUnreachable where it does not answer."""
+        self._ask(lambda: self._redis.set(self._key("room"), "?", px=1))
+
+    def info(self) -> dict[str, Any]:
+        """What Redis says of itself, as its INFO names it; with `save` where it may be asked."""
+        told: dict[str, Any] = self._ask(self._redis.info)
+        try:
+            told.update(self._ask(self._redis.config_get, "save"))
+        except QueueUnreachable as error:
+            # A server that is rented often keeps its configuration to itself.
+            told["save"] = f"not told: {error}"
+        return told
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -128,8 +183,31 @@ class Inspector:
             raise unreachable(error) from error
 
 
+def _check_url(settings: Settings) -> None:
+    """Have Celery's transport read the URL, which it would otherwise do when it connects."""
+    with _said_in_our_words():
+        Connection(settings.broker)
+
+
+@contextmanager
+def _said_in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError):  # which may quote a password
+        raise QueueUnreachable("DIGITLINE_BROKER_URL is not the URL of a Redis.") from None
+    except TypeError as error:
+        named = _NAMED_ARGUMENT.search(str(error))
+        told = f"DIGITLINE_BROKER_URL has a parameter that Redis does not know: {named[0] if named else 'after the ?'}."
+        raise SettingsError(told, mend="Take it out of the URL.") from error
+
+
 def unreachable(error: Exception) -> QueueUnreachable:
     """The error that says in our words what a library said in its own."""
+    # What kombu raises says what redis-py did as its cause.
+    said = (error, error.__cause__)
+    # Its memory is full, it is a copy that only reads, or, for which redis-py has no class, its disk is full.
+    if any(isinstance(one, OutOfMemoryError | ReadOnlyError) or "MISCONF" in str(one) for one in said):
+        return QueueUnwritable(f"Redis takes nothing: {str(error).rstrip('.')}.")
     return QueueUnreachable(f"Redis does not answer: {str(error).rstrip('.')}.")
 
 
@@ -170,10 +248,15 @@ def _delivery() -> dict[str, Any]:
     }
 
 
+def hard_time_limit(settings: Settings) -> int:
+    """Seconds after which the child that works on a batch is killed."""
+    return settings.soft_time_limit + settings.soft_time_limit // 4 + 1
+
+
 def _limits(settings: Settings) -> dict[str, Any]:
     return {
         "task_soft_time_limit": settings.soft_time_limit,
-        "task_time_limit": settings.soft_time_limit + settings.soft_time_limit // 4 + 1,
+        "task_time_limit": hard_time_limit(settings),
         "worker_soft_shutdown_timeout": settings.grace_time / 2,
         "worker_proc_alive_timeout": 120.0,
         "worker_max_memory_per_child": 2_000_000,  # KiB: a leak recycles the child before it hurts the host

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
-import tempfile
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from core.durations import duration
 from core.errors import SettingsError
 from core.hooks import Hook, hooks_of, key_of
+from core.places import Places
+from core.sources import Prefix, prefixes_of
 from core.vocabulary import Runtime
 
 PREFIX = "DIGITLINE_"
-
-#: Longest path of a unix socket that every platform takes (104 bytes on macOS, 108 on Linux, one for the NUL).
-_SOCKET_PATH_LIMIT = 103
 
 
 def _length(value: object) -> object:
     return duration(value) if isinstance(value, str) else value
 
 
-class Settings(BaseSettings):
+class Settings(Places):
     """What may be set, by environment variable: `batch_size` is `DIGITLINE_BATCH_SIZE`."""
 
     # An empty variable counts as none: `DIGITLINE_BROKER_URL=${BROKER_URL:-}` is how Compose files leave one out.
@@ -41,8 +39,6 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # it may be a secret
     )
 
-    #: Folder of the line's whole state: inbox, claimed, done, failed, database, logs, embedded Redis.
-    home: Path = Path("digitline-home")
     #: SQLAlchemy URL of the ledger; default: SQLite in the home.
     database_url: SecretStr | None = None
     #: Celery URL of Redis; default: the embedded server's socket.
@@ -50,12 +46,17 @@ class Settings(BaseSettings):
     #: Prefix of every key in Redis, so that one server may be shared.
     key_prefix: str = "digitline:"
 
-    #: Folder that is watched; default: `inbox` in the home.
-    inbox: Path | None = None
+    #: Inboxes in object storage, as `s3://bucket/inbox` with white space between them; default: none.
+    inbox_urls: str | None = None
+    #: Seconds between two looks at those in which nothing new was found.
+    inbox_urls_interval: float = Field(30.0, gt=0)
     #: Seconds between two looks at the inbox where no event announces a change.
     scan_interval: float = Field(2.0, gt=0)
     #: Seconds that a drop must lie still before it is claimed.
     settle_time: float = Field(1.5, ge=0)
+
+    #: Bytes that must be free on the disk of the drops; with fewer, none is taken from the inbox.
+    min_free: int = Field(100 * 1024 * 1024, ge=0)
 
     #: Images in one batch; default: by the size of the job.
     batch_size: int | None = Field(None, ge=1, le=4096)
@@ -105,6 +106,20 @@ class Settings(BaseSettings):
     flower_port: int = Field(5555, ge=0, le=65535)
     #: `user:password` for Flower; required where it listens beyond loopback.
     flower_auth: SecretStr | None = None
+    #: Path that a proxy serves Flower below, such as `/flower`; default: none.
+    flower_url_prefix: str | None = Field(None, pattern=r"^(/[A-Za-z0-9_~-]+)*$")
+
+    #: Address the web page is served on.
+    web_address: str = "127.0.0.1"
+    #: Port it is served on.
+    web_port: int = Field(8028, ge=0, le=65535)
+    #: `user:password` for it; required where it is served beyond loopback.
+    web_auth: SecretStr | None = None
+    #: Where a browser finds Flower, for the links to it; default: nowhere.
+    web_flower_url: str | None = None
+    #: Files of one upload at most, and their bytes together.
+    web_upload_files: int = Field(10_000, ge=1)
+    web_upload_bytes: int = Field(2_000_000_000, ge=1)
 
     #: Port the scheduler serves metrics on, for Prometheus; default: none.
     metrics_port: int | None = Field(None, ge=1, le=65535)
@@ -130,6 +145,12 @@ class Settings(BaseSettings):
     def _path_list(cls, value: object) -> object:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
+    @field_validator("inbox_urls")
+    @classmethod
+    def _prefixes(cls, value: str | None) -> str | None:
+        prefixes_of(value or "")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _known_level(cls, value: str) -> str:
@@ -138,12 +159,19 @@ class Settings(BaseSettings):
             raise ValueError(f"must be one of {', '.join(levels)}")
         return value.upper()
 
-    @field_validator("flower_auth")
+    @field_validator("flower_auth", "web_auth")
     @classmethod
     def _user_and_password(cls, value: SecretStr | None) -> SecretStr | None:
         user, colon, password = value.get_secret_value().partition(":") if value is not None else ("", "", "")
         if value is not None and not (user and colon and password):
             raise ValueError("must be user:password")
+        return value
+
+    @field_validator("web_flower_url")
+    @classmethod
+    def _address_of_a_page(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
         return value
 
     @field_validator("webhook_url")
@@ -167,44 +195,9 @@ class Settings(BaseSettings):
         return hooks_of(self.webhook_url.get_secret_value() if self.webhook_url is not None else "")
 
     @property
-    def home_folder(self) -> Path:
-        """The home as an absolute path."""
-        return self.home.expanduser().absolute()
-
-    @property
-    def inbox_folder(self) -> Path:
-        """Where people drop images."""
-        return (self.inbox or self.home_folder / "inbox").expanduser().absolute()
-
-    @property
-    def claimed_folder(self) -> Path:
-        """Where claimed drops lie while they are scored; one file system with the inbox, so that a claim is a rename."""
-        return self._beside_the_inbox("claimed")
-
-    @property
-    def done_folder(self) -> Path:
-        """Where scored drops are filed."""
-        return self._beside_the_inbox("done")
-
-    @property
-    def failed_folder(self) -> Path:
-        """Where drops are filed of which not one image was scored, or whose job was cancelled."""
-        return self._beside_the_inbox("failed")
-
-    @property
-    def logs_folder(self) -> Path:
-        """Where every process writes its log."""
-        return self.home_folder / "logs"
-
-    @property
-    def lock_file(self) -> Path:
-        """Held by the `digitline up` of this home."""
-        return self.home_folder / "up.lock"
-
-    @property
-    def heartbeat_file(self) -> Path:
-        """Touched by the scheduler at every turn of its loop."""
-        return self.home_folder / "scheduler.alive"
+    def inbox_prefixes(self) -> tuple[Prefix, ...]:
+        """Where people drop images in object storage."""
+        return prefixes_of(self.inbox_urls or "")
 
     @property
     def database(self) -> str:
@@ -212,18 +205,6 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.home_folder / 'digitline.sqlite'}"
-
-    @property
-    def socket(self) -> Path:
-        """Unix socket of the embedded Redis-compatible server.
-
-        In the home, or where that path is too long for a socket, in a private folder named after it.
-        """
-        inside = self.home_folder / "redis" / "redis.sock"
-        if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT:
-            return inside
-        digest = hashlib.sha256(os.fsencode(self.home_folder)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"digitline-{os.getuid()}-{digest}" / "redis.sock"
 
     @property
     def embedded_queue(self) -> bool:
@@ -247,9 +228,6 @@ class Settings(BaseSettings):
         """Images that go through a network at once; more are no quicker and take more memory."""
         return self.batch_size or 512
 
-    def _beside_the_inbox(self, name: str) -> Path:
-        return self.inbox_folder.parent / name
-
 
 def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # Linux: the cores this process may use, not all the host has
@@ -257,9 +235,10 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _refuse_unknown_variables() -> None:
+def refuse_unknown_variables(names: Iterable[str]) -> None:
+    """Raises SettingsError where one of them looks like a setting and is none."""
     known = {name.upper() for name in Settings.model_fields}
-    for name in os.environ:
+    for name in names:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
             near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
             every = ", ".join(f"{PREFIX}{setting}" for setting in sorted(known))
@@ -274,7 +253,7 @@ def get_settings() -> Settings:
     Raises:
         SettingsError: a `DIGITLINE_` variable is unknown or its value makes no sense.
     """
-    _refuse_unknown_variables()
+    refuse_unknown_variables(os.environ)
     try:
         return Settings()
     except ValidationError as error:

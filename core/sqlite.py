@@ -12,8 +12,14 @@ from sqlalchemy.engine import URL
 
 #: Seconds a writer waits for another one before it gives up.
 BUSY_TIMEOUT = 30.0
+#: What may follow the `?` of its URL; all else would be left out.
+PARAMETERS = ("timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements")
 #: Execution option of a transaction that only reads.
 READS_ONLY = "digitline_reads_only"
+
+#: What the library calls a disk that is full, a file that may only be read, and a disk that fails; the last one is also
+#: said of a quota, and where there is no room for what the connections to a write-ahead log share.
+UNWRITABLE = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR")
 
 #: Versions whose write-ahead log has the fix for the reset race (sqlite.org/wal.html, "the WAL-reset bug").
 _WAL_FIXED_IN = ((3, 44, 6), (3, 50, 7), (3, 51, 3))

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -21,17 +20,10 @@ from sqlalchemy import (
     text,
 )
 
+from core import review_tables, schema
 from core.columns import PathText, UtcDateTime
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = schema.metadata
 
 models = Table(
     "models",
@@ -172,6 +164,16 @@ predictions = Table(
     Column("string", Text),
     Column("digits", JSON(none_as_null=True)),
 )
+# What people review, the least certain first; of a hundred images it holds some few.
+Index(
+    "ix_predictions_review",
+    predictions.c.confidence,
+    predictions.c.batch_id,
+    predictions.c.position,
+    predictions.c.verdict,
+    sqlite_where=review_tables.REVIEWED,
+    postgresql_where=review_tables.REVIEWED,
+)
 
 # What the challenger said of images that are in `predictions`, position by position.
 shadow_predictions = Table(
@@ -216,18 +218,7 @@ Index(
     postgresql_where=confusion.c.predicted.is_(None),
 )
 
-corrections = Table(
-    "corrections",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("batch_id", ForeignKey("batches.id"), nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("corrected_by", String(200), nullable=False),
-    Column("corrected_at", UtcDateTime, nullable=False),
-    Column("old_label", SmallInteger),
-    Column("new_label", SmallInteger),
-)
-Index(None, corrections.c.batch_id, corrections.c.position)
+corrections, review_leases = review_tables.corrections, review_tables.review_leases
 
 schedules = Table(
     "schedules",
@@ -262,6 +253,17 @@ stamps = Table(
     Column("stamps", Text, nullable=False),
 )
 Index(None, stamps.c.schedule_id)
+
+# The same of a batch that is pruned, whose id is no key any more; `-` stands for the hash of a file that was not scored.
+known_files = Table(
+    "known_files",
+    metadata,
+    Column("batch_id", Integer, primary_key=True, autoincrement=False),
+    Column("schedule_id", ForeignKey("schedules.id"), nullable=False, index=True),
+    Column("stamps", Text, nullable=False),
+    Column("sha256s", Text, nullable=False),
+    Column("paths", JSON, nullable=False),
+)
 
 # Whom to tell when a job ends, as the scheduler's settings say; their URLs may hold tokens, and are not kept.
 hooks = Table(

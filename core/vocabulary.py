@@ -74,10 +74,13 @@ class Manifest:
     Attributes:
         paths: relative to the job's folder, `/` between the parts; bytes that are no UTF-8 as surrogate escapes.
         true_labels: one per path, None where unknown; None as a whole where no label is known.
+        marks: one per path, of its bytes as the object store listed them: 64 bits; None but for a drop that stays where
+            it is.
     """
 
     paths: Sequence[str]
     true_labels: Sequence[int | None] | None = None
+    marks: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -139,9 +142,11 @@ class Job:
     finished_at: datetime | None = None
     #: Since when it waits for a person.
     paused_at: datetime | None = None
-    #: Images with a known true label among the scored, and how many of them were read right.
+    #: Scored images with a true label; those read right; those labelled by review alone; all that were reviewed.
     labelled: int = 0
     correct: int = 0
+    labelled_by_review: int = 0
+    reviewed: int = 0
     #: Images that the model's careful networks were asked about.
     escalated: int = 0
     #: Why the job failed, was cancelled or is paused, and by whom where it was a person; one sentence.
@@ -263,12 +268,16 @@ class Outcome:
     #: Images that the model's careful networks were asked about.
     escalated: int = 0
 
+    @property
+    def quarantined(self) -> int:
+        """Images that ended the process that looked at them."""
+        return sum(rejection.reason is Reason.QUARANTINED for rejection in self.rejections)
+
     def __str__(self) -> str:
-        quarantined = sum(rejection.reason is Reason.QUARANTINED for rejection in self.rejections)
         counts = {
             "scored": len(self.predictions),
-            "rejected": len(self.rejections) - quarantined,
-            "quarantined": quarantined,
+            "rejected": len(self.rejections) - self.quarantined,
+            "quarantined": self.quarantined,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "scored")
 

@@ -1,4 +1,4 @@
-"""Health of a container: `healthcheck.py scheduler`, `worker` or `flower`; exit code 0 where it does its work.
+"""Health of a container: `healthcheck.py scheduler`, `worker`, `web` or `flower`; exit code 0 where it does its work.
 
 Runs every half minute beside the process it looks at, so it imports nothing of Digitline: that would cost a second.
 """
@@ -54,16 +54,24 @@ def worker() -> None:
 
 def flower() -> None:
     """It answers."""
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", int(os.environ.get("DIGITLINE_FLOWER_PORT", "5555")), timeout=_PATIENCE
-    )
-    connection.request("GET", "/healthcheck")
+    prefix = os.environ.get("DIGITLINE_FLOWER_URL_PREFIX", "")
+    _answers("Flower", os.environ.get("DIGITLINE_FLOWER_PORT", "5555"), f"{prefix}/healthcheck")
+
+
+def web() -> None:
+    """It answers, and so does the ledger."""
+    _answers("the web page", os.environ.get("DIGITLINE_WEB_PORT", "8028"), "/healthz")
+
+
+CHECKS: dict[str, Callable[[], None]] = {"scheduler": scheduler, "worker": worker, "web": web, "flower": flower}
+
+
+def _answers(what: str, port: str, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=_PATIENCE)
+    connection.request("GET", path)
     status = connection.getresponse().status
     if status != http.client.OK:
-        raise RuntimeError(f"Flower answers {status}")
-
-
-CHECKS: dict[str, Callable[[], None]] = {"scheduler": scheduler, "worker": worker, "flower": flower}
+        raise RuntimeError(f"{what} answers {status}")
 
 
 def _host(heartbeat: bytes) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from core.ledger import jobs as job_ledger
+from core.sources import source_of
 from core.vocabulary import Labels, QueueName, Trigger
 from digitline.connection import open_line
 from digitline.handle import JobHandle, check_priority, check_share
@@ -28,7 +28,8 @@ def submit(
     What is beyond the window of Redis waits in the ledger until the scheduler sends it.
 
     Args:
-        folder: holds the images, at any depth; every host of the line must see it under this path.
+        folder: holds the images, at any depth: a path, under which every host of the line must see it, or as text
+            `s3://bucket/prefix`, which every process of the line must be allowed to list and read.
         name: for people; default: the folder's name.
         labels: where true labels come from: `auto`, `folders` (`0/` to `9/`), `csv` (labels.csv) or `none`.
         queue: `express`, `bulk` or `auto`, which is express for a small folder.
@@ -40,7 +41,8 @@ def submit(
 
     Raises:
         SubmissionError: the folder cannot become a job.
-        LedgerUnreachable, RevisionMismatch, QueueUnreachable: the line is not there. Nothing was queued.
+        LedgerUnreachable, RevisionMismatch, QueueUnreachable, StoreUnreachable: the line, or the object store, is not
+            there. Nothing was queued.
         ValueError: `labels` or `queue` is none of the words above, `max_rejected` no share, or
             `priority` none of these.
     """
@@ -49,7 +51,7 @@ def submit(
     line = open_line()
     job = producer.submit(
         line,
-        Path(folder),
+        source_of(folder),
         name=name,
         labels=Labels(labels),
         queue=None if queue == "auto" else QueueName(queue),

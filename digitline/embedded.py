@@ -1,4 +1,4 @@
-"""`digitline up`: the whole line on one machine, with nothing installed: Redis, scheduler, workers, Flower."""
+"""`digitline up`: the whole line on one machine, with nothing installed: Redis, scheduler, workers, its pages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
@@ -21,21 +22,22 @@ from honcho.printer import Message, Printer
 
 from core.errors import LineError
 from core.queues import Inspector
-from core.settings import Settings
+from core.settings import PREFIX, Settings
 from digitline import flower as flower_process
 from digitline import lifeline, redis_server
 from digitline.printer import LoggingPrinter
 from digitline.setup import prepare_ledger
+from digitline.web import address as web_address
 from scheduler import endpoint
 from scheduler.inbox import prepare_folders
 
-#: Ports tried for Flower from the one that is set on.
+#: Ports tried for Flower and for the web page, from the ones that are set on.
 _PORTS = 20
 #: ANSI colour of Redis' lines; honcho deals out the others.
 _REDIS_COLOUR = "35"
 
 
-def up(settings: Settings, *, flower: bool = True) -> int:
+def up(settings: Settings, *, flower: bool = True, web: bool = True) -> int:
     """Run the line until Ctrl-C or SIGTERM, or until one of its processes ends by itself.
 
     Returns:
@@ -47,6 +49,8 @@ def up(settings: Settings, *, flower: bool = True) -> int:
     """
     if flower:
         flower_process.check(settings)
+    if web:
+        web_address.check(settings)
     if not settings.embedded_queue:
         Inspector(settings).ping()
     prepare_folders(settings)
@@ -58,16 +62,44 @@ def up(settings: Settings, *, flower: bool = True) -> int:
         line = Line(settings, printer)
         if settings.embedded_queue:
             line.listen_to(stack.enter_context(redis_server.running(settings)))
-        port = free_port(settings.flower_address, settings.flower_port) if flower else None
+        pages = Pages.find(settings, flower=flower, web=web)
         line.add("scheduler", ["scheduler"])
         line.add("worker", ["worker"])
-        if port is not None:
-            line.add("flower", ["flower", "--port", str(port)])
-        print(_welcome(settings, port), flush=True)
+        if pages.flower is not None:
+            line.add("flower", ["flower", "--port", str(pages.flower)])
+        if pages.web is not None:
+            line.add("web", ["web", "--port", str(pages.web)], pages.addresses(settings))
+        print(_welcome(settings, pages), flush=True)
         line.loop()
         line.stopping = True
         print(_farewell(line.exit_code), flush=True)
         return line.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The ports of what is looked at in a browser; None: it is not served."""
+
+    flower: int | None
+    web: int | None
+
+    @classmethod
+    def find(cls, settings: Settings, *, flower: bool, web: bool) -> Pages:
+        """Choose ports that nobody listens on.
+
+        Raises:
+            LineError: there is none.
+        """
+        return cls(
+            free_port(settings.flower_address, settings.flower_port, "Flower") if flower else None,
+            free_port(settings.web_address, settings.web_port, "the web page") if web else None,
+        )
+
+    def addresses(self, settings: Settings) -> dict[str, str]:
+        """Settings of the page: where Flower is, unless somebody said where else a browser finds it."""
+        if self.flower is None or settings.web_flower_url is not None:
+            return {}
+        return {f"{PREFIX}WEB_FLOWER_URL": flower_process.url(settings, self.flower)}
 
 
 class Line(Manager):  # type: ignore[misc]  # honcho has no types
@@ -81,12 +113,12 @@ class Line(Manager):  # type: ignore[misc]  # honcho has no types
         self.stopping = False
         self.redis_died = False
 
-    def add(self, name: str, verb: list[str]) -> None:
-        """Add a process: a verb of `digitline`."""
+    def add(self, name: str, verb: list[str], settings: Mapping[str, str] | None = None) -> None:
+        """Add a process: a verb of `digitline`, with settings of its own beside those that all have."""
         # -P: a stray module in the folder where `up` was typed must not take a library's place.
         # exec: honcho starts a shell, and a signal must reach the process itself.
         command = "exec " + shlex.join([sys.executable, "-P", "-m", "digitline", *verb])
-        self.add_process(name, command, env={**os.environ, lifeline.VARIABLE: str(os.getpid())})
+        self.add_process(name, command, env={**os.environ, **(settings or {}), lifeline.VARIABLE: str(os.getpid())})
 
     def listen_to(self, redis: subprocess.Popen[bytes]) -> None:
         """Show the lines of Redis among the others, and end the line if Redis ends."""
@@ -122,8 +154,8 @@ class Line(Manager):  # type: ignore[misc]  # honcho has no types
             self.terminate()
 
 
-def free_port(address: str, preferred: int) -> int:
-    """The preferred port, or the next one that nobody listens on.
+def free_port(address: str, preferred: int, what: str) -> int:
+    """The preferred port for that, or the next one that nobody listens on.
 
     Raises:
         LineError: none of them is free.
@@ -136,7 +168,7 @@ def free_port(address: str, preferred: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise LineError(f"No port from {preferred} to {preferred + _PORTS - 1} is free for Flower on {address}.")
+    raise LineError(f"No port from {preferred} to {preferred + _PORTS - 1} is free for {what} on {address}.")
 
 
 @contextmanager
@@ -194,13 +226,14 @@ def _farewell(exit_code: int) -> str:
     )
 
 
-def _welcome(settings: Settings, port: int | None) -> str:
-    flower = "" if port is None else f"\n  Flower   http://{settings.flower_address}:{port}"
+def _welcome(settings: Settings, pages: Pages) -> str:
+    web = "" if pages.web is None else f"\n  web      {web_address.url(settings.web_address, pages.web)}"
+    flower = "" if pages.flower is None else f"\n  Flower   {flower_process.url(settings, pages.flower)}"
     metrics = "" if settings.metrics_port is None else f"\n  metrics  {endpoint.url(settings)}"
     return (
         f"Digitline is starting in {settings.home_folder}\n"
         f"  inbox    {settings.inbox_folder}   drop images or folders here"
-        f"{flower}{metrics}\n"
+        f"{web}{flower}{metrics}\n"
         f"  results  {settings.done_folder}\n"
         f"Ctrl-C stops it; nothing is lost, and `digitline up` goes on where it was.\n"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,17 +76,36 @@ def explain(path: Path, *, model: AnyPath | None = None, split: bool | None = No
     """
     settings = get_settings()
     data, picture = load_file(path, settings)
+    split = settings.split if split is None else split
+    return explain_picture(str(path), data, picture, lambda: load_predictor(model), split=split)
+
+
+def explain_picture(
+    path: str, data: bytes, picture: Image, load: Callable[[], Predictor], *, split: bool
+) -> Explanation:
+    """As `explain`, of a picture that is decoded already.
+
+    Args:
+        path: what the image is called.
+        data: the file's bytes.
+        picture: uint8, what they hold, as `classifier.images.decode` gives it.
+        load: gives the model; not asked where the picture is refused before.
+        split: whether a picture of several digits is read as one string.
+
+    Raises:
+        ArtifactError: as `load` does.
+    """
     steps = preprocess.explain(picture).steps
     seen = Seen()
-    with seen.looking_at(0, str(path)):
-        seen.add(0, data, ways_to_read(picture, split=settings.split if split is None else split))
+    with seen.looking_at(0, path):
+        seen.add(0, data, ways_to_read(picture, split=split))
     if seen.refusals:
-        return Explanation(str(path), steps, (), None, seen.refusals[0], str(seen.refusals[0]))
-    return _read(path, steps, seen, load_predictor(model), settings.target_error)
+        return Explanation(path, steps, (), None, seen.refusals[0], str(seen.refusals[0]))
+    return _read(path, steps, seen, load(), get_settings().target_error)
 
 
 def _read(
-    path: Path, steps: tuple[tuple[str, Image], ...], seen: Seen, predictor: Predictor, target_error: float
+    path: str, steps: tuple[tuple[str, Image], ...], seen: Seen, predictor: Predictor, target_error: float
 ) -> Explanation:
     prepared, card = seen.digits, predictor.card
     scores = predictor(prepared)
@@ -94,7 +113,7 @@ def _read(
     # Once more, each by itself, for a verdict of its own.
     alone = read(scores, [[[1]]] * len(prepared), card, target_error)
     digits = tuple(_digit(prepared, scores, alone[place], place) for place in reading.places)
-    return Explanation(str(path), steps, digits, reading, None, _words(digits, card, target_error))
+    return Explanation(path, steps, digits, reading, None, _words(digits, card, target_error))
 
 
 def _digit(prepared: Image, scores: Scores, alone: Reading, place: int) -> ExplainedDigit:

@@ -14,7 +14,7 @@ from core.errors import JobFailed, JobPaused, QueueUnreachable
 from core.ledger import corrections, steering
 from core.ledger import jobs as job_ledger
 from core.ledger import results as result_ledger
-from core.ledger.corrections import Correction
+from core.ledger.corrections import Correction, Withdrawal, Word
 from core.ledger.results import Result
 from core.vocabulary import DIGITS, PRIORITIES, Accounts, Job, JobState, Verdict
 from digitline.bar import image_bar
@@ -60,7 +60,10 @@ class JobHandle:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right labels, 0 to 1; None where no true label is known."""
+        """Share of right labels, 0 to 1, by what people said where they did; None where no true label is known.
+
+        Of a job whose labels come from review alone it is the share among the least certain images, and not the job's.
+        """
         return self.record.accuracy
 
     def refresh(self) -> JobHandle:
@@ -117,22 +120,31 @@ class JobHandle:
         """Count the images by what they are taken for; those that could not be decoded are in none."""
         return result_ledger.verdict_counts(self._line.database, self.id)
 
-    def correct(self, path: str, label: int, *, by: str | None = None) -> Correction:
-        """Keep a person's word on an image, for training to learn from.
+    def correct(self, path: str, label: int | str, *, by: str | None = None) -> Correction:
+        """Keep a person's word on an image: it counts from now on, and training may learn from it.
 
         Args:
             path: of the image, as the results name it.
-            label: the digit that it shows, 0 to 9.
+            label: the digit that it shows, `not_a_digit`, `several`, or a string of digits such as "1947".
             by: who says so; default: the user's name.
 
         Raises:
             ImageNotFound: the job has no such image, or has not come to it yet.
-            ValueError: the label is no digit.
+            ValueError: the label is none of these.
         """
-        return corrections.record(self._line.database, self.id, path, label, by=by or user_name())
+        word = Word.of(label) if isinstance(label, str) else label
+        return corrections.record(self._line.database, self.id, path, word, by=by or user_name())
+
+    def withdraw(self, path: str, *, by: str | None = None) -> Withdrawal | None:
+        """Take back the last word on an image; the one before it stands again. None: there was none.
+
+        Raises:
+            ImageNotFound: the job has no such image, or has not come to it yet.
+        """
+        return corrections.withdraw_of(self._line.database, self.id, path, by=by or user_name())
 
     def corrections(self) -> list[Correction]:
-        """The last word on every corrected image, in the order of the folder."""
+        """The word that stands on every corrected image, in the order of the folder."""
         return corrections.of_job(self._line.database, self.id)
 
     def confusion_matrix(self) -> NDArray[np.int64]:

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.artifact import shipped_model
-from classifier.images import ImageFolder, decode, read_image
+from classifier.images import decode, read_image
 from classifier.predict import Predictor
 from classifier.readings import read as read_pictures
+from classifier.sources import Images, images_of
 from classifier.strings import ways_to_read
 from core.ledger.results import Result
 from core.quiet import without_native_chatter
 from core.settings import Settings, get_settings
+from core.sources import Prefix, Source, source_of
 from core.vocabulary import Labels, Manifest, Outcome, Runtime
 from scheduler.folder import list_files, true_labels
 from worker.seen import Seen
@@ -46,7 +48,7 @@ def predict(
     """Read digits in this process.
 
     Args:
-        images: paths of files or folders, or arrays of uint8: (height, width) grey, (height, width, 3) BGR,
+        images: paths of files or folders, `s3://bucket/prefix`, or arrays of uint8: (height, width) grey, (height, width, 3) BGR,
             a stack (n, height, width) or (n, height, width, 3); one of them, or any number in any mixture.
         model: the model folder; default: the setting `model`, else the shipped one.
         split: whether a picture of several digits is read as one string; default: the setting `split`.
@@ -56,15 +58,16 @@ def predict(
         `path` is relative to the folder given, or `image 0`, `image 1`... for arrays.
 
     Raises:
-        SubmissionError: a folder is not there, may not be read, or holds no file.
+        SubmissionError: a folder or bucket is not there, may not be read, or holds no file.
+        StoreUnreachable: an object store does not answer.
         ArtifactError: the model folder is damaged, foreign or of another version.
         ValueError: an array is of another shape or type.
     """
     return list(read(chain.from_iterable(_items(images, get_settings())), model=model, split=split))
 
 
-def read_paths(paths: Iterable[Path], *, model: AnyPath | None = None, split: bool | None = None) -> Iterator[Result]:
-    """Read files, and folders with all that is in them, a batch at a time; errors as `predict`."""
+def read_paths(paths: Iterable[Source], *, model: AnyPath | None = None, split: bool | None = None) -> Iterator[Result]:
+    """Read files, and folders and prefixes with all that is in them, a batch at a time; errors as `predict`."""
     settings = get_settings()
     return read(chain.from_iterable(_of_path(path, settings) for path in paths), model=model, split=split)
 
@@ -160,7 +163,7 @@ def _items(images: AnyPath | Array | Iterable[AnyPath | Array], settings: Settin
             yield [_of_array(picture, count + place) for place, picture in enumerate(pictures)]
             count += len(pictures)
         else:
-            yield _of_path(Path(image), settings)
+            yield _of_path(source_of(image), settings)
 
 
 def _pictures(array: Array) -> Sequence[Array]:
@@ -182,18 +185,18 @@ def _of_array(picture: Array, place: int) -> Item:
     return Item(f"image {place}", load)
 
 
-def _of_path(path: Path, settings: Settings) -> Iterable[Item]:
-    if not path.is_dir():
+def _of_path(path: Source, settings: Settings) -> Iterable[Item]:
+    if not isinstance(path, Prefix) and not path.is_dir():
         return [Item(str(path), partial(load_file, path, settings))]
     files = list_files(path)
     labels = true_labels(path, files, Labels.AUTO) or [None] * len(files)
-    folder = ImageFolder(path, max_bytes=settings.max_bytes)
+    within = images_of(path, max_bytes=settings.max_bytes)
     return (
-        Item(file, partial(_load, folder, file, settings.max_pixels), label)
+        Item(file, partial(_load, within, file, settings.max_pixels), label)
         for file, label in zip(files, labels, strict=True)
     )
 
 
-def _load(folder: ImageFolder, relative: str, max_pixels: int) -> tuple[bytes, Array]:
-    data = folder.read(relative)
+def _load(within: Images, relative: str, max_pixels: int) -> tuple[bytes, Array]:
+    data = within.read(relative)
     return data, decode(data, max_pixels=max_pixels)

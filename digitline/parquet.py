@@ -25,6 +25,7 @@ _SCHEMA = pa.schema(
         pa.field("reason", pa.string()),
         pa.field("model", pa.string()),
         pa.field("digits", pa.list_(pa.struct([("label", pa.int8()), ("confidence", pa.float64())]))),
+        pa.field("review", pa.string()),
         # A column has one type: the label of a string stands here, and that of a single digit in `label`.
         pa.field("string", pa.string()),
     ]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 
-from classifier.images import ImageFolder, decode
+from classifier.images import decode
 from classifier.preprocess import Image, explain
-from core.errors import ImageRejected
+from classifier.sources import images_of
+from core.errors import ImageRejected, SourceNotFound, SourceUnreadable, StoreUnreachable
 from core.ledger.results import Result
 from core.settings import Settings
+from core.sources import Source
 
 #: Longest side of a picture on a page, in pixels.
 _LONGEST_SIDE = 160
@@ -33,16 +34,28 @@ class Picture:
 
 
 class Album:
-    """The images of one folder."""
+    """The images of one source: a folder, or a prefix of object storage."""
 
-    def __init__(self, root: Path, settings: Settings) -> None:
-        self._folder = ImageFolder(root, max_bytes=settings.max_bytes)
+    def __init__(self, source: Source, settings: Settings) -> None:
+        self._images = images_of(source, max_bytes=settings.max_bytes)
         self._max_pixels = settings.max_pixels
+
+    def read(self, path: str) -> bytes:
+        """The bytes of an image.
+
+        Raises:
+            ImageRejected: its file is gone, or may not be read.
+            OSError: the host, its share or the object store is in trouble.
+        """
+        try:
+            return self._images.read(path)
+        except (SourceNotFound, SourceUnreadable, StoreUnreachable) as error:
+            raise OSError(str(error)) from error
 
     def picture(self, result: Result) -> Picture:
         """The picture of an image that was seen, or a note where its file is gone."""
         try:
-            data = self._folder.read(result.path)
+            data = self.read(result.path)
             image = decode(data, max_pixels=self._max_pixels)
             explained = explain(image)
         except (ImageRejected, OSError) as error:
@@ -50,7 +63,7 @@ class Album:
         changed = result.sha256 is not None and hashlib.sha256(data).hexdigest() != result.sha256
         note = "The file has changed since it was scored." if changed else None
         last = explained.steps[-1][1] if explained.prepared is None else explained.prepared
-        return Picture(data_url(_small(image)), None if result.digits else data_url(_small(last)), note)
+        return Picture(data_url(shrunk(image)), None if result.digits else data_url(shrunk(last)), note)
 
 
 def data_url(image: Image) -> str:
@@ -66,9 +79,10 @@ def png_url(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
-def _small(image: Image) -> Image:
+def shrunk(image: Image, longest: int = _LONGEST_SIDE) -> Image:
+    """The image, no side of it longer than so many pixels."""
     height, width = image.shape[:2]
-    scale = _LONGEST_SIDE / max(height, width)
+    scale = longest / max(height, width)
     if scale >= 1:
         return image
     size = max(1, round(width * scale)), max(1, round(height * scale))

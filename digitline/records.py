@@ -14,7 +14,7 @@ from digitline.pace import images_per_second, seconds_left
 from digitline.plain import encodable
 
 #: Keys of a result, in the order in which every format gives them.
-RESULT_KEYS = ("path", "status", "label", "confidence", "verdict", "true_label", "reason", "model", "digits")
+RESULT_KEYS = ("path", "status", "label", "confidence", "verdict", "true_label", "reason", "model", "digits", "review")
 
 
 def as_json(value: object) -> str:
@@ -38,6 +38,7 @@ def result_record(result: Result) -> Record:
         "reason": None if result.reason is None else result.reason.value,
         "model": result.model,
         "digits": [digit_record(digit) for digit in result.digits] or None,
+        "review": None if result.review is None else str(result.review),
     }
 
 
@@ -61,6 +62,8 @@ def job_record(job: Job, **more: object) -> Mapping[str, object]:
         "accuracy": job.accuracy,
         "labelled": job.labelled,
         "correct": job.correct,
+        "reviewed": job.reviewed,
+        "labelled_by_review": job.labelled_by_review,
         "escalated": job.escalated,
         "images_per_second": images_per_second(job),
         "seconds_left": seconds_left(job),

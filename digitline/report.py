@@ -8,25 +8,24 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader
-from numpy.typing import NDArray
 
 from core.database import Database
 from core.errors import SourceNotFound
 from core.ledger import batches, models, results
 from core.ledger.results import Result
 from core.settings import get_settings
-from core.sources import to_path
-from core.vocabulary import DIGITS, Cell, Job, Model, Verdict
+from core.sources import Prefix, source_at
+from core.vocabulary import Job, Model, Verdict
 from digitline.export import replacing
+from digitline.filters import FILTERS
 from digitline.findings import SHOWN_IMAGES, Findings, gather
+from digitline.heat import confusion, heat
 from digitline.histogram import confidence_figure, digits_figure
 from digitline.pace import images_per_second, seconds_left, seconds_worked
 from digitline.pictures import Album, Picture
-from digitline.plain import printable
-from training.evaluate import Evaluation, score_matrix
-from training.report import confusion_figure, png_data_url
+from training.evaluate import score_matrix
+from training.report import png_data_url
 
 
 def write_report(database: Database, job: Job, output: Path) -> Path:
@@ -51,32 +50,28 @@ def write_report(database: Database, job: Job, output: Path) -> Path:
 
 
 def _pages() -> Environment:
-    # The report extends `page.html`, which dresses the pages of training as well.
-    templates = ChoiceLoader([PackageLoader("digitline"), PackageLoader("training")])
+    # The report extends `page.html`, which dresses the pages of training as well, and its matrix is that of the web page.
+    folders = [PackageLoader("digitline"), PackageLoader("training"), PackageLoader("digitline", "web/static")]
+    templates = ChoiceLoader(folders)
     pages = Environment(loader=templates, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    pages.filters.update(
-        printable=printable,
-        percent=lambda share: f"{share:.2%}",
-        count=lambda number: f"{number:,}",
-        moment=lambda when: when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-    )
+    pages.filters.update(FILTERS)
     return pages
 
 
 def _contents(database: Database, job: Job) -> dict[str, object]:
     findings = gather(results.of_job(database, job.id))
-    matrix, rejected_by_class = _confusion(results.job_confusion(database, job.id))
+    matrix, unread = confusion(results.job_confusion(database, job.id))
     evaluation = score_matrix(matrix) if matrix.any() else None
-    labelled = evaluation is not None or rejected_by_class.any()
+    labelled = evaluation is not None or unread.any()
     shown = findings.mistakes if labelled else findings.least_certain
     turned_away = [result for result in findings.rejected if result.verdict is not None][:SHOWN_IMAGES]
     return {
         "job": job,
         "now": datetime.now(UTC),
         "evaluation": evaluation,
-        "rejected_by_class": rejected_by_class.tolist(),
+        "rows": heat(matrix, unread),
         "findings": findings,
-        "figures": _figures(findings, evaluation),
+        "figures": _figures(findings),
         "labelled": labelled,
         "images": list(_with_pictures(job, shown)),
         "turned_away": list(_with_pictures(job, turned_away)),
@@ -88,38 +83,24 @@ def _contents(database: Database, job: Job) -> dict[str, object]:
         "seconds_left": seconds_left(job),
         "stages": results.stage_seconds(database, job.id),
         "model": _model_facts(_model_of(database, job)),
-        "digits": range(DIGITS),
         "version": _version(),
         "target_error": get_settings().target_error,
     }
 
 
-def _confusion(cells: list[Cell]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The scored images by true and predicted label, and the rejected ones by true label."""
-    matrix, rejected = np.zeros((DIGITS, DIGITS), np.int64), np.zeros(DIGITS, np.int64)
-    for cell in cells:
-        if cell.predicted is None:
-            rejected[cell.actual] += cell.count
-        else:
-            matrix[cell.actual, cell.predicted] += cell.count
-    return matrix, rejected
-
-
-def _figures(findings: Findings, evaluation: Evaluation | None) -> Mapping[str, str]:
+def _figures(findings: Findings) -> Mapping[str, str]:
     """Plots as data URLs, by name; none where nothing was scored."""
     if not findings.least_certain:
         return {}
     figures = {"confidence": confidence_figure(findings)}
     if findings.read_as.any():
         figures["digits"] = digits_figure(findings.read_as)
-    if evaluation is not None:
-        figures["confusion"] = confusion_figure(evaluation.confusion_matrix)
     return {name: png_data_url(figure) for name, figure in figures.items()}
 
 
 def _with_pictures(job: Job, shown: list[Result]) -> Iterator[tuple[Result, Picture]]:
     try:
-        album = Album(to_path(job.source), get_settings())
+        album = Album(source_at(job.source), get_settings())
     except SourceNotFound as error:
         yield from ((result, Picture(note=f"No picture: {error}")) for result in shown)
         return
@@ -129,11 +110,14 @@ def _with_pictures(job: Job, shown: list[Result]) -> Iterator[tuple[Result, Pict
 
 def _explain_command(job: Job) -> str:
     """The command that shows the steps of an image; PATH stands for the path as the page gives it."""
+    split = " --split" if job.split else ""
     try:
-        folder = shlex.quote(f"{to_path(job.source)}/")
+        source = source_at(job.source)
     except SourceNotFound:  # the pictures say so
-        folder = ""
-    return f"digitline explain {folder}PATH{' --split' if job.split else ''}"
+        return f"digitline explain PATH{split}"
+    if isinstance(source, Prefix):
+        return f"digitline explain COPY{split}"
+    return f"digitline explain {shlex.quote(f'{source}/')}PATH{split}"
 
 
 def _model_of(database: Database, job: Job) -> Model:

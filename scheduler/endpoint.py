@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from core.errors import LineError
 from core.settings import Settings
 from scheduler.metrics import LineCollector
+from scheduler.setbacks import Setbacks
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +18,13 @@ log = logging.getLogger(__name__)
 class Endpoint:
     """Answers in threads of its own until it is closed or the process ends."""
 
-    def __init__(self, settings: Settings, port: int) -> None:
+    def __init__(self, settings: Settings, port: int, setbacks: Setbacks | None = None) -> None:
         """Begin to listen.
 
         Args:
             settings: of this process.
             port: 0: any that is free.
+            setbacks: of the scheduler's loop; default: it has none.
 
         Raises:
             LineError: the address cannot be listened on.
@@ -30,7 +32,7 @@ class Endpoint:
         """
         # They would double the number of series, and nobody asks for them.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._line = LineCollector(settings)
+        self._line = LineCollector(settings, setbacks)
         # The line's families have no names before they are read; a scrape may ask for some of them all the same.
         registry = CollectorRegistry(support_collectors_without_names=True)
         registry.register(self._line)
@@ -62,8 +64,12 @@ def url(settings: Settings, port: int | None = None) -> str:
     return f"http://{host}:{port or settings.metrics_port}/metrics"
 
 
-def serve(settings: Settings) -> Endpoint | None:
+def serve(settings: Settings, setbacks: Setbacks | None = None) -> Endpoint | None:
     """Serve the metrics where a port is set.
+
+    Args:
+        settings: of this process.
+        setbacks: of the scheduler's loop; default: it has none.
 
     Raises:
         LineError: the address cannot be listened on.
@@ -71,6 +77,6 @@ def serve(settings: Settings) -> Endpoint | None:
     """
     if settings.metrics_port is None:
         return None
-    endpoint = Endpoint(settings, settings.metrics_port)
+    endpoint = Endpoint(settings, settings.metrics_port, setbacks)
     log.info("the metrics are at %s", endpoint.url)
     return endpoint

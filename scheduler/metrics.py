@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,8 @@ from core.ledger.figures import Backlog
 from core.queues import Inspector
 from core.settings import Settings
 from core.vocabulary import QueueName
-from scheduler.folder import ignored
+from scheduler.names import ignored
+from scheduler.setbacks import Setbacks
 from scheduler.totals import Totals
 
 log = logging.getLogger(__name__)
@@ -32,13 +34,18 @@ _PATIENCE = 3.0
 class LineCollector(Collector):
     """Reads every part of the line; one that does not answer is said to be down, and keeps no other from being read."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, setbacks: Setbacks | None = None) -> None:
         """Count from now on; connections are of its own, for it is asked in other threads than the scheduler's.
+
+        Args:
+            settings: of this process.
+            setbacks: of the scheduler's loop; default: it has none.
 
         Raises:
             LedgerUnreachable: the database does not answer.
         """
         self._settings = settings
+        self._setbacks = Setbacks() if setbacks is None else setbacks
         self._database = Database(settings.database)
         self._inspector = Inspector(settings)
         self._totals = Totals(self._database)
@@ -81,8 +88,15 @@ class LineCollector(Collector):
             up.add_metric([part], part not in self._down)
             took.add_metric([part], time.perf_counter() - begun)
         yield took
+        yield from self._room()
         # Also while the ledger is down: a counter that is not there for a while is no harm, but a gap in a chart.
         yield from self._totals.collect()
+
+    def _room(self) -> Iterator[Metric]:
+        lacking = _gauge("no_room", "1 where the scheduler last found no room, or that nothing may be written.", "part")
+        for part, found in self._setbacks.without_room().items():
+            lacking.add_metric([part], found)
+        yield lacking
 
     def _note(self, part: str, error: Exception | None) -> None:
         """Remember how a part is, and log it when that changes: a scrape comes every few seconds."""
@@ -122,6 +136,8 @@ class LineCollector(Collector):
 
     def _inbox(self) -> Iterator[Metric]:
         ages = _ages(self._settings.inbox_folder)
+        free = shutil.disk_usage(self._settings.inbox_folder).free
+        yield _gauge("disk_free_bytes", "What is free on the disk of the drops.", value=free)
         yield _gauge("inbox_drops", "Drops that wait in the inbox.", value=len(ages))
         oldest = "Time for which the drop that waits longest has lain in the inbox; 0 where none does."
         yield _gauge("inbox_oldest_drop_age_seconds", oldest, value=max(ages, default=0.0))

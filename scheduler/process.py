@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import watchfiles
 
+from core import room
 from core.errors import DigitlineError
 from core.settings import Settings
 from scheduler import endpoint
@@ -17,13 +19,19 @@ from scheduler.inbox import Inbox
 from scheduler.notices import Messenger
 from scheduler.producer import Line, fill
 from scheduler.pruning import Retention
-from scheduler.schedules import run_due
+from scheduler.setbacks import Setbacks
 from scheduler.sweep import sweep
+from scheduler.timetable import Timetable
 
 log = logging.getLogger(__name__)
 
 #: Seconds that events are gathered before they count as one.
 _DEBOUNCE = 0.2
+#: Seconds for which a thread of this process, such as that of the schedules, keeps the others waiting: a turn of the loop
+#: gives its turn away some hundred times.
+_SWITCH = 0.0005
+#: Seconds between two trials of whether there is room, while nothing says that there is none.
+_TRIAL_EVERY = 60.0
 
 
 def run(settings: Settings, *, once: bool = False) -> None:
@@ -35,48 +43,71 @@ def run(settings: Settings, *, once: bool = False) -> None:
         LineError: the metrics cannot be served on the port that is set.
         DigitlineError: with `once`, a step failed.
     """
+    sys.setswitchinterval(_SWITCH)
     line = Line.open(settings)
     line.database.check_revision()
-    inbox = Inbox(line)
+    inbox, setbacks = Inbox(line), Setbacks()
     stop = _stop_on_signals()
     if not once:
-        endpoint.serve(settings)
-    messenger, retention = Messenger(settings, line.database, stop), Retention(line)
+        endpoint.serve(settings, setbacks)
+    turn = _Turn(line, inbox, setbacks, Messenger(settings, line.database, stop), once=once)
     log.info("the inbox is %s", settings.inbox_folder)
-    next_sweep, may_fill = 0.0, True
     for _ in _wake_ups(settings, stop):
-        worked = [_attempt(inbox.look)]
-        if once or time.monotonic() >= next_sweep:
-            worked.append(_attempt(lambda: sweep(line)))
-            worked.append(_attempt(lambda: run_due(line)))
-            worked.append(_attempt(lambda: messenger.turn(wait=once)))
-            worked.append(_attempt(retention.turn))
-            next_sweep, may_fill = time.monotonic() + settings.sweep_interval, True
-        elif may_fill:
-            # Between two sweeps many workers could empty a window; where that fails, the next sweep says so.
-            may_fill = _attempt(lambda: fill(line))
-        worked.append(_attempt(lambda: _note_alive(settings)))
-        if once and not all(worked):
+        worked = turn.take()
+        if once and not worked:
             raise DigitlineError("In this round not everything could be done.", mend="The log says why; run it again.")
         if once:
             return
 
 
-def _attempt(step: Callable[[], object]) -> bool:
-    """Do a step; where a server does not answer or the disk is full, say so and go on: the next round tries again.
+class _Turn:
+    """What the loop does whenever it wakes up: each step in its turn, whatever became of the others."""
 
-    Returns:
-        Whether it worked.
-    """
-    try:
-        step()
-    except DigitlineError as error:
-        log.error("%s %s Trying again.", error, error.mend)
-        return False
-    except OSError as error:
-        log.error("%s. Trying again.", error)
-        return False
-    return True
+    def __init__(self, line: Line, inbox: Inbox, setbacks: Setbacks, messenger: Messenger, *, once: bool) -> None:
+        self._line, self._inbox, self._setbacks, self._messenger, self._once = line, inbox, setbacks, messenger, once
+        self._timetable, self._retention = Timetable(line, setbacks), Retention(line)
+        self._next_sweep, self._next_trial = 0.0, 0.0
+        self._may_fill = True
+
+    def take(self) -> bool:
+        """Do what is to be done now; returns whether all of it worked."""
+        attempt = self._setbacks.attempt
+        worked = [attempt("the inbox", self._look)]
+        if self._once or time.monotonic() >= self._next_sweep:
+            worked += self._sweep()
+        elif self._may_fill:
+            # Between two sweeps many workers could empty a window; where that fails, the next sweep says so.
+            self._may_fill = attempt("the queues", lambda: fill(self._line))
+        worked.append(attempt("the sign of life", lambda: _note_alive(self._line.settings)))
+        return all(worked)
+
+    def _look(self) -> None:
+        """Look at the inbox, while there is room for what comes of it."""
+        room.check_disk(self._line.settings)
+        self._inbox.look()
+
+    def _sweep(self) -> list[bool]:
+        attempt = self._setbacks.attempt
+        done = [
+            attempt("the sweep", lambda: sweep(self._line, self._setbacks)),
+            self._timetable.turn(wait=self._once),
+            attempt("the hooks", lambda: self._messenger.turn(wait=self._once)),
+            attempt("pruning", self._retention.turn),
+            *self._try_for_room(),
+        ]
+        self._next_sweep, self._may_fill = time.monotonic() + self._line.settings.sweep_interval, True
+        return done
+
+    def _try_for_room(self) -> list[bool]:
+        """Find out now and then whether ledger and Redis take what they are given, and after every sweep where not."""
+        if time.monotonic() < self._next_trial and not any(self._setbacks.without_room().values()):
+            return []
+        self._next_trial = time.monotonic() + _TRIAL_EVERY
+        line, attempt = self._line, self._setbacks.attempt
+        return [
+            attempt("room in the ledger", lambda: room.check_ledger(line.database)),
+            attempt("room in Redis", lambda: room.check_redis(line.inspector)),
+        ]
 
 
 def _wake_ups(settings: Settings, stop: threading.Event) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""A folder becomes a job: rows first, then, after the commit, one message per batch, as far as the window allows."""
+"""A source becomes a job: rows first, then, after the commit, one message per batch, as far as the window allows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.ledger import batches, jobs, sweeps
 from core.ledger.sweeps import Messages
 from core.queues import Inspector, make_app, send_batches
 from core.settings import Settings
-from core.sources import to_url
+from core.sources import Source, to_url
 from core.vocabulary import Job, Labels, NewJob, QueueName, Trigger
 from scheduler import folder as folders
 
@@ -56,7 +56,7 @@ class Line:
 
 def submit(
     line: Line,
-    folder: Path,
+    source: Source,
     *,
     name: str | None = None,
     labels: Labels = Labels.AUTO,
@@ -67,12 +67,12 @@ def submit(
     triggered_by: Trigger,
     claim: str | None = None,
 ) -> Job:
-    """Make a job of a folder and send its batches, those for which the window has room.
+    """Make a job of a source and send its batches, those for which the window has room.
 
     Args:
         line: the servers.
-        folder: holds the images, at any depth.
-        name: for people; default: the folder's name.
+        source: holds the images, at any depth.
+        name: for people; default: the source's.
         labels: where true labels come from.
         queue: default: `express` for a small job, `bulk` for a large one.
         split: whether a picture of several digits is read as one string; default: as the settings say.
@@ -83,13 +83,13 @@ def submit(
         claim: name of the folder under `claimed/`, for a drop of the inbox; it makes one job, ever.
 
     Raises:
-        SubmissionError: the folder cannot become a job.
+        SubmissionError: the source cannot become a job.
         RevisionMismatch: the ledger's schema is not this version's.
-        LedgerUnreachable, QueueUnreachable: a server does not answer. Nothing was queued.
+        LedgerUnreachable, QueueUnreachable, StoreUnreachable: a server does not answer. Nothing was queued.
     """
     new = plan(
         line.settings,
-        folder,
+        source,
         name=name,
         labels=labels,
         queue=queue,
@@ -161,7 +161,7 @@ def size_of_batches(images: int) -> int:
 
 def plan(
     settings: Settings,
-    folder: Path,
+    source: Source,
     *,
     name: str | None,
     labels: Labels,
@@ -172,14 +172,14 @@ def plan(
     triggered_by: Trigger,
     claim: str | None,
 ) -> NewJob:
-    """List a folder and cut it into batches; touches neither server."""
-    files = folders.find_files(folder)
+    """List a source and cut it into batches; touches neither server."""
+    files = folders.find_files(source)
     size = settings.batch_size or size_of_batches(len(files))
-    manifests = folders.cut(files, folders.true_labels(folder, files, labels), size)
+    manifests = folders.cut(files, folders.true_labels(source, files, labels), size)
     small = len(files) <= settings.express_limit
     return NewJob(
-        name=name or folder.resolve().name,
-        source=to_url(folder),
+        name=name or (source.resolve() if isinstance(source, Path) else source).name,
+        source=to_url(source),
         manifests=manifests,
         queue=queue or (QueueName.EXPRESS if small else QueueName.BULK),
         triggered_by=triggered_by,

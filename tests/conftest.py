@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic import command
@@ -14,10 +15,14 @@ from hypothesis import settings as hypothesis_settings
 from kombu import pools
 
 from core.database import Database
+from core.objects import get_store
 from core.queues import get_app
 from core.settings import PREFIX, Settings, get_settings
 from tests.ledgers import Ledgers
 from tests.servers import PostgresServer, RedisServer
+
+if TYPE_CHECKING:
+    from tests.store import Bucket
 
 # `--hypothesis-profile thorough` chooses the second one: many more steps, and others each time.
 hypothesis_settings.register_profile(
@@ -136,6 +141,27 @@ def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
 def empty_sqlite_url(tmp_path: Path) -> str:
     """SQLAlchemy URL of a SQLite file that does not exist yet."""
     return f"sqlite:///{tmp_path / 'empty.sqlite'}"
+
+
+@pytest.fixture(scope="session")
+def _object_store() -> Iterator[int]:
+    from tests.store import object_store  # it loads moto and boto3, which few tests want
+
+    with object_store() as port:
+        yield port
+
+
+@pytest.fixture
+def bucket(_object_store: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket of the test's own on a real server, which this process and its children find and may use."""
+    from tests.store import Bucket
+
+    made = Bucket(_object_store, f"b-{hashlib.sha256(os.fsencode(tmp_path)).hexdigest()[:16]}")
+    for name, value in made.environment().items():
+        monkeypatch.setenv(name, value)
+    get_store.cache_clear()
+    yield made
+    get_store.cache_clear()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

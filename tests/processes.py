@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,11 +21,19 @@ PATIENCE = 120.0
 class LineProcess:
     """One `digitline VERB`, in a session of its own, with its output in a file."""
 
-    def __init__(self, settings: Settings, *arguments: str, log: Path) -> None:
+    def __init__(self, settings: Settings, *arguments: str, log: Path, within: Sequence[str] = ()) -> None:
+        """Start it.
+
+        Args:
+            settings: its environment.
+            arguments: the verb and its own.
+            log: where its output goes.
+            within: a command that runs another one in its own place, such as `ip netns exec NAME`.
+        """
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "digitline", *arguments],
+                [*within, sys.executable, "-m", "digitline", *arguments],
                 env=variables(settings),
                 cwd=log.parent,
                 stdin=subprocess.DEVNULL,
@@ -84,9 +92,9 @@ class LineProcess:
 
 
 @contextmanager
-def running(settings: Settings, *arguments: str, log: Path) -> Iterator[LineProcess]:
+def running(settings: Settings, *arguments: str, log: Path, within: Sequence[str] = ()) -> Iterator[LineProcess]:
     """A `digitline VERB` that is gone afterwards, however the test ends."""
-    process = LineProcess(settings, *arguments, log=log)
+    process = LineProcess(settings, *arguments, log=log, within=within)
     try:
         yield process
     finally:

@@ -6,39 +6,51 @@ This is the file to read for "where does an image go next?".
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from classifier.images import ImageFolder
 from classifier.predict import Predictor
 from classifier.preprocess import SIDE, Image
 from classifier.readings import Reading, read
+from classifier.sources import Images, check_source, images_of
 from core.crash import crash_point
 from core.database import Database
-from core.errors import ArtifactError, LedgerUnreachable, SourceNotFound, StaleLease
+from core.errors import (
+    ArtifactError,
+    ImagesQuarantined,
+    LedgerUnreachable,
+    SourceNotFound,
+    SourceUnreadable,
+    StaleLease,
+    StoreUnreachable,
+)
 from core.ledger import batches
 from core.ledger.shadows import Shadow
 from core.settings import Settings
-from core.sources import to_path
+from core.sources import source_at
 from core.vocabulary import BatchState, JobState, Lease, Outcome
 from worker.look import Eye, Look
+from worker.outage import Outage
 from worker.pulse import Progress, Pulse, Stopwatch
 from worker.reading import read_ahead
 from worker.sandbox import Sandbox
 from worker.seen import Seen
 from worker.shadow import ask_challenger, is_due
 from worker.tally import tally
+from worker.telling import tell
 
 log = logging.getLogger(__name__)
 
+#: What keeps this worker from a source as a whole.
+_OUT_OF_REACH = (SourceNotFound, SourceUnreadable, StoreUnreachable)
 #: What is wrong with the worker or its servers, not with the batch.
-_NO_BATCHS_FAULT = (ArtifactError, LedgerUnreachable, SourceNotFound)
+_NO_BATCHS_FAULT = (ArtifactError, LedgerUnreachable, *_OUT_OF_REACH)
 
 
 @dataclass
@@ -51,12 +63,17 @@ class Journey:
     predictor: Callable[[int], Predictor]
     #: Name of the worker, for people to read.
     worker: str
+    #: The ledger's, as this process meets it.
+    outage: Outage = field(default_factory=Outage)
 
     def score(self, batch_id: int, progress: Progress) -> str:
         """Score one batch, from its claim to its committed rows.
 
         Returns:
             What happened, in a line that a person reads.
+
+        Raises:
+            ImagesQuarantined: images of it were; all the same it is recorded.
         """
         started = time.perf_counter()
         lease = self.claim(batch_id)
@@ -69,29 +86,45 @@ class Journey:
             log.warning("%s", error)
             return "left alone: another worker took the batch over"
         except Exception as error:
-            self.give_back(lease, str(error) or type(error).__name__, blameless=isinstance(error, _NO_BATCHS_FAULT))
+            blameless = isinstance(error, _NO_BATCHS_FAULT) or self.outage.lasts
+            self.give_back(lease, str(error) or type(error).__name__, blameless=blameless)
             raise
         except BaseException:
-            self.give_back(lease, "its worker was told to stop", blameless=True)
+            self.give_back(lease, "its worker was told to stop", blameless=True, patience=0.0)
             raise
-        return f"{outcome}, {time.perf_counter() - started:.2f} s"
+        told = tell(outcome, time.perf_counter() - started)
+        if outcome.quarantined:
+            # Flower's row is to be red: somebody has to look at this one.
+            raise ImagesQuarantined(told)
+        return told
 
     def claim(self, batch_id: int) -> Lease | BatchState | Literal[JobState.PAUSED]:
         """Take the right to record the batch, or learn what stands in the way."""
         crash_point("worker.popped")
-        lease = batches.claim(
+        claim = partial(
+            batches.claim,
             self.database,
             batch_id,
             worker=self.worker,
             lease_time=self.settings.lease_time,
             max_attempts=self.settings.max_attempts,
         )
+        # Message in hand, which the sweep takes for good as long as a lease; or the queue would drain at once.
+        lease = self.outage.sit_out(claim, self.settings.lease_time)
         crash_point("worker.claimed")
         return lease
 
-    def give_back(self, lease: Lease, why: str, *, blameless: bool) -> None:
-        """Let another worker have the batch; the attempt counts against it unless it had no part in what went wrong."""
-        batches.release(self.database, lease, why, blameless=blameless)
+    def give_back(self, lease: Lease, why: str, *, blameless: bool, patience: float | None = None) -> None:
+        """Let another worker have the batch; the attempt counts against it unless it had no part in what went wrong.
+
+        Args:
+            lease: of the batch.
+            why: for people.
+            blameless: the batch had no part in it.
+            patience: seconds for which the ledger may be away; default: as long as a lease.
+        """
+        release = partial(batches.release, self.database, lease, why, blameless=blameless)
+        self.outage.sit_out(release, self.settings.lease_time if patience is None else patience)
 
     def _outcome(self, lease: Lease, progress: Progress) -> tuple[Outcome, Shadow | None]:
         watch = Stopwatch()
@@ -119,8 +152,8 @@ class Journey:
         """
         seen = Seen()
         eye = self._eye(lease, watch, lambda: pulse.beat(len(seen)))
-        with self._folder_of(lease) as folder, eye as look_at:
-            for files in read_ahead(folder, lease.manifest.paths, seen):
+        with self._images_of(lease) as images, eye as look_at:
+            for files in read_ahead(images, lease.manifest.paths, seen):
                 watch.lap("read")
                 for position, path, data in files:
                     pulse.beat(position)
@@ -154,23 +187,37 @@ class Journey:
     def record(self, lease: Lease, outcome: Outcome, shadow: Shadow | None = None) -> None:
         """Commit predictions, rejections, the confusion matrix and the challenger's shadow, in one transaction.
 
+        Where the ledger is away or has no room, what was scored is kept for as long as a lease, and so is the batch.
+
         Raises:
             StaleLease: another worker took the batch over; nothing was written.
+            LedgerUnreachable: the ledger is away, or takes nothing, for longer.
         """
+
+        def finish() -> None:
+            if self.outage.lasts:
+                batches.renew(self.database, lease, self.settings.lease_time)
+            batches.finish(self.database, lease, outcome, shadow)
+
         crash_point("worker.before_commit")
-        batches.finish(self.database, lease, outcome, shadow)
+        self.outage.sit_out(finish, self.settings.lease_time)
         crash_point("worker.committed")
 
     def renew(self, lease: Lease) -> None:
-        """Keep the batch while the work on it goes on."""
-        batches.renew(self.database, lease, self.settings.lease_time)
+        """Keep the batch while the work on it goes on; that the ledger is away for a moment is no reason to stop it."""
+        try:
+            batches.renew(self.database, lease, self.settings.lease_time)
+        except LedgerUnreachable as error:
+            self.outage.note(error)
 
-    def _folder_of(self, lease: Lease) -> ImageFolder:
-        root = to_path(lease.source)
-        # Not a hundred missing images, but a share that this host has not mounted: another one, or a later attempt, may
-        # see it, so it counts against nobody, and the job says what it waits for.
-        if not root.is_dir():
+    def _images_of(self, lease: Lease) -> Images:
+        source = source_at(lease.source)
+        # Not a hundred missing images, but a share that this host has not mounted or a store that is away: another host,
+        # or a later attempt, may see it, so it counts against nobody, and the job says what it waits for.
+        try:
+            check_source(source)
+        except _OUT_OF_REACH:
             # A host that does not see the images must not drain the queue from under those that do.
             time.sleep(self.settings.resend_after)
-            raise SourceNotFound(f"There is no folder {root} on {os.uname().nodename}.")
-        return ImageFolder(root, max_bytes=self.settings.max_bytes)
+            raise
+        return images_of(source, max_bytes=self.settings.max_bytes)

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from sqlalchemy import text
 
 from core.database import Database
-from core.ledger import jobs, results
+from core.ledger import gallery, job_counts, jobs, results
+from core.ledger.wanted import Agreement, Wanted
 from core.settings import get_settings
+from core.vocabulary import Reason, Verdict
 
 #: Jobs that `digitline status` shows.
 _LISTED = 20
@@ -29,6 +31,12 @@ def first_pages(database: Database, job_id: int) -> dict[str, float]:
         "connect": lambda: jobs.newest(database, 0),
         "status": lambda: jobs.newest(database, _LISTED),
         "status JOB": lambda: _details(database, job_id),
+        "web: a job's counts": lambda: job_counts.of_job(database, job_id),
+        "web: gallery": lambda: gallery.leaf(database, Wanted(job=job_id)),
+        "web: gallery, what there is none of": lambda: gallery.leaf(
+            database, Wanted(job=job_id, reason=Reason.SEVERAL)
+        ),
+        "web: gallery, what counts cannot tell": lambda: gallery.leaf(database, _untold(job_id)),
         "results JOB": lambda: next(results.of_job(database, job_id)),
         **{f"view {name}": _view(database, statement, job_id) for name, statement in _VIEWS.items()},
     }
@@ -40,6 +48,11 @@ def _details(database: Database, job_id: int) -> None:
     results.verdict_counts(database, job_id)
     results.rejection_counts(database, job_id)
     results.stage_seconds(database, job_id)
+
+
+def _untold(job_id: int) -> Wanted:
+    """Every batch has some of each, and no image is all of it."""
+    return Wanted(job=job_id, label=3, verdict=Verdict.UNCERTAIN, agreement=Agreement.WRONG, least=0.99)
 
 
 def _view(database: Database, statement: str, job_id: int) -> Callable[[], object]:

@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from core import clock, tables
 from core.database import Database
 from core.errors import JobNotFound, ModelNotFound
+from core.ledger import corrected
 from core.ledger.models import PRODUCTION
 from core.vocabulary import Accounts, BatchState, Job, JobState, Manifest, NewJob, QueueName, Trigger, number_of
 
@@ -59,13 +60,12 @@ def create(database: Database, new: NewJob, *, room: int = 0) -> Job:
     """
     try:
         with database.begin() as connection:
-            job_id = write(connection, new, room=room)
+            return read(connection, write(connection, new, room=room))
     except IntegrityError:
         existing = of_claim(database, new.claim) if new.claim is not None else None
         if existing is None:
             raise
         return existing
-    return get(database, job_id)
 
 
 def write(connection: Connection, new: NewJob, *, room: int = 0) -> int:
@@ -99,10 +99,10 @@ def read(connection: Connection, job_id: int) -> Job:
     Raises:
         JobNotFound: there is none.
     """
-    row = connection.execute(_of_id(), {"job": job_id}).one_or_none()
-    if row is None:
+    found = _read(connection, _of_id(), {"job": job_id})
+    if not found:
         raise JobNotFound(f"There is no job {job_id}.")
-    return _job(row)
+    return found[0]
 
 
 def find(database: Database, reference: str) -> Job:
@@ -115,40 +115,40 @@ def find(database: Database, reference: str) -> Job:
     chosen = _select_jobs(or_(_jobs.c.name == reference, _jobs.c.id == number))
     with database.read() as connection:
         # A number is an id before it is a name: a class folder dropped as `1` must not stand before job 1.
-        row = connection.execute(chosen.order_by((_jobs.c.id == number).desc(), _jobs.c.id.desc())).first()
-    if row is None:
+        found = _read(connection, chosen.order_by((_jobs.c.id == number).desc(), _jobs.c.id.desc()).limit(1))
+    if not found:
         raise JobNotFound(f"There is no job {reference!r}.")
-    return _job(row)
+    return found[0]
 
 
-def newest(database: Database, limit: int) -> list[Job]:
-    """The newest jobs, the newest first."""
+def newest(database: Database, limit: int, *, before: int | None = None) -> list[Job]:
+    """The newest jobs, the newest first; those that are older than the job `before`, where it is given."""
     # Chosen before their batches are added up, or PostgreSQL may add up those of every job there ever was.
     chosen = select(_jobs.c.id).order_by(_jobs.c.id.desc()).limit(limit)
+    if before is not None:
+        chosen = chosen.where(_jobs.c.id < before)
     with database.read() as connection:
-        rows = connection.execute(_select_jobs(_jobs.c.id.in_(chosen)).order_by(_jobs.c.id.desc()))
-        return [_job(row) for row in rows]
+        return _read(connection, _select_jobs(_jobs.c.id.in_(chosen)).order_by(_jobs.c.id.desc()))
 
 
 def of_claim(database: Database, claim: str) -> Job | None:
     """The job that was made of a claimed drop, if it was."""
     with database.read() as connection:
-        row = connection.execute(_select_jobs(_jobs.c.claim == claim)).one_or_none()
-    return _job(row) if row is not None else None
+        return next(iter(_read(connection, _select_jobs(_jobs.c.claim == claim))), None)
 
 
 def ended_unbalanced(database: Database) -> list[Job]:
     """Jobs that ended, though not by hand, and whose accounts do not balance; there should never be one."""
     ended = (JobState.DONE.value, JobState.FAILED.value)
     with database.read() as connection:
-        ended_jobs = [_job(row) for row in connection.execute(_select_jobs(_jobs.c.state.in_(ended)))]
+        ended_jobs = _read(connection, _select_jobs(_jobs.c.state.in_(ended)))
     return [job for job in ended_jobs if not job.accounts.balanced]
 
 
 def unfiled(database: Database) -> list[Job]:
     """The jobs of the inbox that ended, or ended anew after a retry, and whose drop is not filed since."""
     with database.read() as connection:
-        return [_job(row) for row in connection.execute(_select_jobs(*UNFILED).order_by(_jobs.c.id))]
+        return _read(connection, _select_jobs(*UNFILED).order_by(_jobs.c.id))
 
 
 def is_unfiled(database: Database, job: Job) -> bool:
@@ -240,8 +240,12 @@ def _new_batch(job_id: int, sequence: int, manifest: Manifest) -> dict[str, Any]
         "sequence": sequence,
         "size": len(manifest),
         "state": BatchState.QUEUED.value,
-        "manifest": {"paths": list(manifest.paths), "true_labels": manifest.true_labels},
+        "manifest": {"paths": list(manifest.paths), "true_labels": manifest.true_labels, **_marks(manifest)},
     }
+
+
+def _marks(manifest: Manifest) -> dict[str, str]:
+    return {} if manifest.marks is None else {"marks": " ".join(f"{mark:x}" for mark in manifest.marks)}
 
 
 _COUNTS = ("scored", "rejected", "quarantined", "labelled", "correct", "escalated")
@@ -261,6 +265,10 @@ def _select_jobs(*conditions: ColumnElement[bool]) -> Select[Any]:
 @cache  # once for all: it is asked each time somebody looks whether a job has ended
 def _of_id() -> Select[Any]:
     return _select_jobs(_jobs.c.id == bindparam("job"))
+
+
+def _read(connection: Connection, chosen: Select[Any], values: Mapping[str, Any] | None = None) -> list[Job]:
+    return corrected.with_reviews(connection, [_job(row) for row in connection.execute(chosen, values)])
 
 
 def _job(row: Row[Any]) -> Job:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, column, literal, null, select, table, type_coerce, union_all
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, literal, null, select, type_coerce, union_all
 
 from core import tables
 from core.database import Database
+from core.ledger import corrected
+from core.ledger.corrected import Word, reviewed
 from core.vocabulary import BatchState, Cell, Digit, Reason, Verdict
-
-#: Views of the migrations, for this module's own reading.
-_job_confusion = table("job_confusion", column("job_id"), column("actual"), column("predicted"), column("count"))
 
 #: States of a batch whose images have all met their end.
 _ENDED = (BatchState.DONE.value, BatchState.QUARANTINED.value)
@@ -33,6 +33,7 @@ class Result:
     margin: float | None = None
     #: None where the picture was never seen.
     verdict: Verdict | None = None
+    #: As people said, where they did; else the label that came with it.
     true_label: int | None = None
     #: Why it was rejected: code and sentence.
     reason: Reason | None = None
@@ -43,6 +44,8 @@ class Result:
     model: str | None = None
     #: The digits of a string, from left to right; empty where one digit was read, or none.
     digits: Sequence[Digit] = ()
+    #: What a person said that it shows.
+    review: Word | None = None
 
 
 def of_job(database: Database, job_id: int) -> Iterator[Result]:
@@ -59,15 +62,19 @@ def of_job(database: Database, job_id: int) -> Iterator[Result]:
     for batch_id in batch_ids:
         with database.read() as connection:
             rows = connection.execute(_select_results(batch_id)).all()
+            words = corrected.of_batches(connection, [batch_id])
         for row in rows:
-            yield _result(row, model)
+            yield result_of(row, model, words.get((row.batch_id, row.position)))
 
 
 def job_confusion(database: Database, job_id: int) -> list[Cell]:
-    """The cells of a job's confusion matrix, summed over its batches; empty where no true label is known."""
-    cells = select(_job_confusion).where(_job_confusion.c.job_id == job_id)
+    """The cells of a job's confusion matrix, summed over its batches; empty where no true label is known.
+
+    A reviewed image is counted by what people said: in the row of that digit, or, where it shows none, in none.
+    """
     with database.read() as connection:
-        return [Cell(actual, predicted, int(count)) for _, actual, predicted, count in connection.execute(cells)]
+        rows = connection.execute(_cells(), {"job": job_id})
+        return [Cell(actual, predicted, int(count)) for actual, predicted, count in rows]
 
 
 def rejection_counts(database: Database, job_id: int) -> dict[Reason, int]:
@@ -106,9 +113,30 @@ def stage_seconds(database: Database, job_id: int) -> dict[str, float]:
     return dict(seconds)
 
 
-def _select_results(batch_id: int) -> Select[Any]:
-    scored, rejected = tables.predictions.c, tables.rejections.c
-    predictions = select(
+@cache
+def _cells() -> Select[Any]:
+    """As the view `job_confusion`; SQLite would add up every job for it, for it does not look into a union of views."""
+    cell, batch = tables.confusion.c, tables.batches.c
+    job = bindparam("job", type_=batch.job_id.type)
+    before, of_job = reviewed.c.true_label_before, reviewed.c.job_id == job
+    counted = select(cell.actual, cell.predicted, cell["count"].label("images")).join(
+        tables.batches, batch.id == cell.batch_id
+    )
+    parts = union_all(
+        counted.where(batch.job_id == job),
+        select(before, reviewed.c.predicted, literal(-1)).where(of_job, before.is_not(None)),
+        select(reviewed.c.label, reviewed.c.predicted, literal(1)).where(of_job, reviewed.c.label.is_not(None)),
+    ).subquery()
+    images = func.sum(parts.c.images)
+    cells = select(parts.c.actual, parts.c.predicted, images).group_by(parts.c.actual, parts.c.predicted)
+    return cells.having(images != 0)
+
+
+def select_scored() -> Select[Any]:
+    """The scored images, each as a row that `result_of` takes."""
+    scored = tables.predictions.c
+    return select(
+        scored.batch_id,
         scored.position,
         scored.path,
         literal("scored").label("status"),
@@ -118,12 +146,18 @@ def _select_results(batch_id: int) -> Select[Any]:
         scored.verdict,
         scored.true_label,
         null().label("reason"),
-        type_coerce(null(), rejected.message.type).label("message"),
+        type_coerce(null(), tables.rejections.c.message.type).label("message"),
         scored.sha256,
         scored.string,
         scored.digits,
-    ).where(scored.batch_id == batch_id)
-    rejections = select(
+    )
+
+
+def select_rejected() -> Select[Any]:
+    """The rejected images, each as a row that `result_of` takes, with the columns of `select_scored`."""
+    rejected = tables.rejections.c
+    return select(
+        rejected.batch_id,
         rejected.position,
         rejected.path,
         literal("rejected").label("status"),
@@ -136,13 +170,12 @@ def _select_results(batch_id: int) -> Select[Any]:
         rejected.message,
         null().label("sha256"),
         null().label("string"),
-        type_coerce(null(), scored.digits.type).label("digits"),
-    ).where(rejected.batch_id == batch_id)
-    both = union_all(predictions, rejections).subquery()
-    return select(both).order_by(both.c.position)
+        type_coerce(null(), tables.predictions.c.digits.type).label("digits"),
+    )
 
 
-def _result(row: Row[Any], model: str | None) -> Result:
+def result_of(row: Row[Any], model: str | None, word: Word | None = None) -> Result:
+    """The image of a row, and what a person said of it."""
     reason = Reason(row.reason) if row.reason is not None else None
     return Result(
         path=row.path,
@@ -151,10 +184,18 @@ def _result(row: Row[Any], model: str | None) -> Result:
         confidence=row.confidence,
         margin=row.margin,
         verdict=Verdict(row.verdict) if reason is None else reason.verdict,
-        true_label=row.true_label,
+        true_label=row.true_label if word is None else word.label,
         reason=reason,
         message=row.message,
         sha256=row.sha256,
         model=model,
         digits=tuple(Digit(**digit) for digit in row.digits or ()),
+        review=word,
     )
+
+
+def _select_results(batch_id: int) -> Select[Any]:
+    predictions = select_scored().where(tables.predictions.c.batch_id == batch_id)
+    rejections = select_rejected().where(tables.rejections.c.batch_id == batch_id)
+    both = union_all(predictions, rejections).subquery()
+    return select(both).order_by(both.c.position)

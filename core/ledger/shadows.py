@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ _shadows, _predictions, _batches, _jobs = (
     tables.batches,
     tables.jobs,
 )
+_corrections = tables.corrections
+#: What an image is known to show: what people said, where they did, else the label that came with it.
+_TRUTH = case((_corrections.c.id.is_not(None), _corrections.c.new_label), else_=_predictions.c.true_label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,11 @@ class Disagreement:
     production_confidence: float
     challenger: int
     challenger_confidence: float
+    #: As people said, where they did; else the label that came with it.
     true_label: int | None
+    #: Where it stands in the ledger.
+    batch: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +97,26 @@ def insert_shadow(connection: Connection, batch_id: int, outcome: Outcome, shado
     insert_rows(connection, _shadows, ("batch_id", "position", "model_id", "label", "confidence"), rows)
 
 
-def compare(database: Database, production: Model, challenger: Model, *, shown: int = 10) -> Comparison:
+def compare(
+    database: Database,
+    production: Model,
+    challenger: Model,
+    *,
+    job_ids: Collection[int] | None = None,
+    shown: int = 10,
+) -> Comparison:
     """Compare what a challenger said in the shadow with what the model that counted said of the same images.
 
     Args:
         database: the ledger.
         production: the model to whose jobs the images belong.
         challenger: the model that scored them in the shadow.
+        job_ids: jobs whose images are compared; None: all of them.
         shown: disagreements to give at the most.
     """
     both = and_(_shadows.c.model_id == challenger.id, _jobs.c.model_id == production.id)
+    if job_ids is not None:
+        both = and_(both, _jobs.c.id.in_(job_ids))
     differ = and_(both, _predictions.c.label != _shadows.c.label)
     with database.read() as connection:
         totals = connection.execute(_joined(_TOTALS).where(both)).one()
@@ -120,12 +137,12 @@ def _count_where(condition: ColumnElement[bool], name: str) -> ColumnElement[int
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0).label(name)
 
 
-_PRODUCTION_RIGHT = _count_where(_predictions.c.label == _predictions.c.true_label, "production_right")
-_CHALLENGER_RIGHT = _count_where(_shadows.c.label == _predictions.c.true_label, "challenger_right")
+_PRODUCTION_RIGHT = _count_where(_predictions.c.label == _TRUTH, "production_right")
+_CHALLENGER_RIGHT = _count_where(_shadows.c.label == _TRUTH, "challenger_right")
 _TOTALS = (
     func.count().label("images"),
     _count_where(_shadows.c.label == _predictions.c.label, "alike"),
-    func.count(_predictions.c.true_label).label("labelled"),
+    func.count(_TRUTH).label("labelled"),
     _PRODUCTION_RIGHT,
     _CHALLENGER_RIGHT,
 )
@@ -133,12 +150,14 @@ _TOTALS = (
 
 def _joined(columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
     same = and_(_predictions.c.batch_id == _shadows.c.batch_id, _predictions.c.position == _shadows.c.position)
+    said = and_(_corrections.c.batch_id == _shadows.c.batch_id, _corrections.c.position == _shadows.c.position)
     return (
         select(*columns)
         .select_from(_shadows)
         .join(_predictions, same)
         .join(_batches, _batches.c.id == _shadows.c.batch_id)
         .join(_jobs, _jobs.c.id == _batches.c.job_id)
+        .outerjoin(_corrections, and_(said, _corrections.c.stands))
     )
 
 
@@ -163,7 +182,9 @@ def _disagreements(differ: ColumnElement[bool]) -> Select[Any]:
         _predictions.c.confidence.label("production_confidence"),
         _shadows.c.label.label("challenger"),
         _shadows.c.confidence.label("challenger_confidence"),
-        _predictions.c.true_label,
+        _TRUTH.label("true_label"),
+        _shadows.c.batch_id.label("batch"),
+        _shadows.c.position,
     )
     ranked = _joined(columns).where(differ)
     return ranked.order_by(less_sure.desc(), _shadows.c.batch_id, _shadows.c.position)

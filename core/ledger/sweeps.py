@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, or_, select, update
 
 from core import clock, tables
 from core.database import Database
@@ -71,10 +71,23 @@ def to_send(database: Database, queue: QueueName, limit: int, messages: Messages
         return Due([as_batch(row) for row in sent], sum(row.id in mine and not row.unsent for row in chosen))
 
 
-def take_back_overdue(database: Database, max_attempts: int) -> list[int]:
-    """Queue every batch whose lease ran out and that may be tried again; returns their ids."""
-    again = and_(lease_ran_out(), _batches.c.attempts < max_attempts)
-    queued = {"state": BatchState.QUEUED.value, "error": "its worker did not finish in time", **NO_LEASE}
+def take_back_overdue(database: Database, max_attempts: int, *, outage: float = 0.0) -> list[int]:
+    """Queue every batch whose lease ran out and that may be tried again.
+
+    Args:
+        database: the ledger.
+        max_attempts: attempts after which nobody may try again.
+        outage: seconds for which the ledger was away, or took nothing, until now: an attempt whose lease ran out
+            meanwhile counts against nobody, for it could not be recorded nor given back.
+
+    Returns:
+        Their ids.
+    """
+    in_outage = _batches.c.lease_until > clock.seconds_from_now(-outage)
+    again = and_(lease_ran_out(), or_(_batches.c.attempts < max_attempts, in_outage))
+    attempts = case((in_outage, _batches.c.attempts - 1), else_=_batches.c.attempts)
+    why = case((in_outage, "the ledger was away"), else_="its worker did not finish in time")
+    queued = {"state": BatchState.QUEUED.value, "attempts": attempts, "error": why, **NO_LEASE}
     with database.begin() as connection:
         # In one order, or this and a job that is cancelled wait for each other.
         connection.execute(select(_batches.c.id).where(again).order_by(_batches.c.id).with_for_update())

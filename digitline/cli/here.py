@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.ledger.results import Result
+from core.sources import Prefix, Source, source_of
 from digitline import export
 from digitline.cli.lazy import Later
 from digitline.cli.screen import facts, screen
@@ -31,7 +32,7 @@ Model = Annotated[Path | None, typer.Option(help="Model folder; default: DIGITLI
 
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(exists=True, help="Image files, and folders with all in them.")],
+    paths: Annotated[list[str], typer.Argument(help="Image files, folders with all in them, and s3://bucket/prefix.")],
     model: Model = None,
     split: Split = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, as `results` does.")] = False,
@@ -42,7 +43,8 @@ def predict(
     """
     write = export.write_json if json else export.write_table
     statuses: Counter[str] = Counter()
-    write(_counted(local.read_paths(paths, model=model, split=split), statuses), sys.stdout)
+    sources = [_existing(path) for path in paths]
+    write(_counted(local.read_paths(sources, model=model, split=split), statuses), sys.stdout)
     if not statuses["scored"]:
         raise typer.Exit(1)
 
@@ -84,6 +86,13 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command(epilog="Examples: digitline predict seven.png    digitline predict scans/ --json")(predict)
     app.command(epilog="Example: digitline explain seven.png --output seven-steps.png")(explain)
+
+
+def _existing(given: str) -> Source:
+    source = source_of(given)
+    if not isinstance(source, Prefix) and not source.exists():
+        raise typer.BadParameter(f"Path '{given}' does not exist.", param_hint="PATHS...")
+    return source
 
 
 def _counted(results: Iterable[Result], statuses: Counter[str]) -> Iterator[Result]:

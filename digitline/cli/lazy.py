@@ -17,11 +17,12 @@ from core.quiet import without_native_chatter
 VERBS: dict[str, dict[str, dict[str, str]]] = {
     "The line": {
         "digitline.cli.line": {
-            "up": "Run the whole line on this machine; prints the inbox and Flower's address.",
+            "up": "Run the whole line on this machine; prints the inbox and the addresses of its pages.",
         },
         "digitline.cli.demo": {"demo": "Score the sample digits through the line: table, plots, report."},
         "digitline.cli.submit": {"submit": "Hand a folder of images over to the line."},
         "digitline.cli.schedule": {"schedule": "Score folders by a timetable: add, list, remove, run."},
+        "digitline.cli.notices": {"notices": "List what hooks are to be told, and tell again what was given up."},
         "digitline.cli.status": {"status": "Show jobs, queues and workers, or one job in detail."},
         "digitline.cli.results": {"results": "Print what was found, image by image."},
         "digitline.cli.page": {"report": "Write one HTML page about a job, with plots and its worst mistakes."},
@@ -32,7 +33,9 @@ VERBS: dict[str, dict[str, dict[str, str]]] = {
             "resume": "Let a job that is paused, or the whole line, go on.",
             "priority": "Move a job before all jobs of a lower priority.",
         },
-        "digitline.cli.correct": {"correct": "Say which digit an image shows; training learns from it."},
+        "digitline.cli.web": {"web": "Serve Digitline's web page: jobs, images, upload, review, models."},
+        "digitline.cli.correct": {"correct": "Say what an image shows; training learns from it."},
+        "digitline.cli.corrections": {"corrections": "List and export what people said of images."},
     },
     "Here and now": {
         "digitline.cli.here": {
@@ -53,8 +56,8 @@ VERBS: dict[str, dict[str, dict[str, str]]] = {
             "scheduler": "Run the scheduler alone.",
             "worker": "Run a worker alone.",
             "flower": "Run Flower alone.",
-            "doctor": "Check that everything is in order, and say how to mend what is not.",
         },
+        "digitline.cli.doctor": {"doctor": "Check that everything is in order, and say how to mend what is not."},
         "digitline.cli.backup": {
             "backup": "Write the ledger and its models into one file, while the line runs.",
             "restore": "Bring back a ledger and its models from such a file.",

@@ -1,44 +1,37 @@
-"""The verbs that run the line: up, migrate, scheduler, worker, flower, doctor."""
+"""The verbs that run the line: up, migrate, scheduler, worker, flower."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from core import logs
 from core.database import Database
 from core.settings import Settings, get_settings
-from digitline import doctor as doctors
 from digitline import embedded, lifeline
 from digitline import flower as flower_process
 from digitline.setup import prepare_ledger
 from scheduler import process as scheduler_process
 from worker import process as worker_process
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    for verb in (up, migrate, scheduler, worker, flower, doctor):
+    for verb in (up, migrate, scheduler, worker, flower):
         app.command(verb.__name__)(verb)
 
 
 def up(
     flower: Annotated[bool, typer.Option(help="Run Flower too.")] = True,
+    web: Annotated[bool, typer.Option(help="Serve the web page too.")] = True,
 ) -> None:
-    """Run the whole line on this machine: Redis, scheduler, workers and Flower.
+    """Run the whole line on this machine: Redis, scheduler, workers, the web page and Flower.
 
     Drop images or folders into the inbox it names; the results are filed under done/. Ctrl-C stops it, nothing is
     lost, and the next `digitline up` goes on where it was. DIGITLINE_HOME names the folder it lives in.
     """
-    raise typer.Exit(embedded.up(get_settings(), flower=flower))
+    raise typer.Exit(embedded.up(get_settings(), flower=flower, web=web))
 
 
 def migrate() -> None:
@@ -73,27 +66,9 @@ def flower(
     flower_process.run(_process(), port=port)
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Check that everything is in order; names what is not, and how to mend it."""
-    findings = doctors.examine(get_settings())
-    if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
-    else:
-        _print_findings(findings)
-    raise typer.Exit(0 if all(finding.in_order for finding in findings) else 1)
-
-
 def _process() -> Settings:
     """Set up one process of the line: its settings, its log, its tie to `digitline up`."""
     settings = get_settings()
     logs.set_up(settings.log_level)
     lifeline.end_with_the_line(settings.grace_time)
     return settings
-
-
-def _print_findings(findings: list[doctors.Finding]) -> None:
-    table = Table("", "what", "finding", "mend", box=None, pad_edge=False)
-    for finding in findings:
-        mark = "[green]ok[/]" if finding.in_order else "[red]no[/]"
-        table.add_row(mark, finding.what, escape(finding.finding), escape(finding.mend))
-    Console(width=None if Console().is_terminal else 200).print(table)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ class SetResult:
     images: int
     production_right: int
     candidate_right: int
+    #: Images of the set that one of the two learned from; they measure nothing, and are not among the others.
+    learned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Measurement:
                     "images": one.images,
                     "production_accuracy": one.production_right / one.images,
                     "candidate_accuracy": one.candidate_right / one.images,
+                    "learned": one.learned,
                 }
                 for one in self.sets
             ],
@@ -104,7 +108,9 @@ def measure(production: Model, candidate: Model, folders: Sequence[Path]) -> Mea
         PromotionRefused: the sets hold too few images of a digit to show whether it is read worse.
         ArtifactError: one of the models cannot be loaded.
     """
-    sets = [(str(folder), _digits(folder)) for folder in folders]
+    learned = learned_from(production) | learned_from(candidate)
+    found = {str(folder): _digits(folder, learned) for folder in folders}
+    sets = [(name, digits) for name, (digits, _) in found.items()]
     _refuse_shortage(candidate, sets)
     present = _read(production, [digits for _, digits in sets])
     new = _read(candidate, [digits for _, digits in sets])
@@ -118,6 +124,7 @@ def measure(production: Model, candidate: Model, folders: Sequence[Path]) -> Mea
             len(trial.true),
             int((trial.production == trial.true).sum()),
             int((trial.candidate == trial.true).sum()),
+            found[trial.name][1],
         )
         for trial in trials
     )
@@ -153,7 +160,20 @@ def _read(model: Model, sets: Sequence[datasets.Digits]) -> list[gate.Labels]:
     return [predictor(digits.images).labels for digits in sets]
 
 
-def _digits(folder: Path) -> datasets.Digits:
+def learned_from(model: Model) -> frozenset[str]:
+    """SHA-256 of the reviewed images that a model learned from; its card is somebody else's file."""
+    found = model.card.get("corrections")
+    return frozenset(map(str, found)) if isinstance(found, list | tuple) else frozenset()
+
+
+def _digits(folder: Path, learned: Collection[str]) -> tuple[datasets.Digits, int]:
+    """The images of a set that nobody learned from, and how many others there are."""
     if not folder.is_dir():
         raise DatasetError(f"There is no evaluation set {folder}.", mend="Name a folder that is there.")
-    return datasets.load_to_measure(folder)
+    if not learned or not datasets.has_class_folders(folder):
+        return datasets.load_to_measure(folder), 0
+    everything = datasets.labelled_images(folder)
+    fresh = [one for one in everything if hashlib.sha256((folder / one[0]).read_bytes()).hexdigest() not in learned]
+    if not fresh:
+        raise DatasetError(f"Every image of {folder} was learned from.", mend="Name a set of other images.")
+    return datasets.load_labelled(folder, fresh), len(everything) - len(fresh)

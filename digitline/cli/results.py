@@ -40,7 +40,8 @@ def results(
 
     Of every image: path (relative to the folder), status (scored or rejected), label, confidence, verdict (digit,
     uncertain or not_a_digit where it was scored; blank, low_contrast or several where there was nothing to score),
-    true_label where it is known, the reason where it was rejected, the model, and each digit of a string.
+    true_label where it is known, the reason where it was rejected, the model, each digit of a string, and what a person
+    said in review (the digit, not_a_digit, several or a string), by which the true label goes.
     A job that still runs shows what it has so far.
     """
     handle = client.job(job)

@@ -12,10 +12,13 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from core import room
+from core.errors import DigitlineError
 from core.ledger import figures, notices, pauses
 from core.ledger import jobs as job_ledger
 from core.ledger import results as result_ledger
 from core.vocabulary import WAIT, Job, JobState
+from digitline.caveat import accuracy_caveat
 from digitline.cli.screen import Cell, duration, facts, moment, percent, rate, screen, table
 from digitline.connection import open_line
 from digitline.health import Pulse, feel
@@ -83,13 +86,15 @@ def summary_of(job: Job) -> RenderableType:
     accounts, labelled = job.accounts, job.labelled
     images = f"{accounts.found:,} found, {accounts.scored:,} scored, {accounts.rejected:,} rejected"
     right = f"{percent(job.accuracy)} ({job.correct:,} of {labelled:,} labelled)" if labelled else ""
+    caveat = accuracy_caveat(job)
     return facts(
         [
             ("job", f"{job.id} {job.name}"),
             ("state", job.state.value + (f": {job.error}" if job.error else "")),
             ("trouble", job.trouble or ""),
             ("images", f"{images}, {accounts.quarantined:,} quarantined, {accounts.open:,} open"),
-            ("accuracy", right),
+            ("accuracy", f"{right}: {caveat}" if caveat else right),
+            ("reviewed", f"{job.reviewed:,}" if job.reviewed else ""),
             ("rate", rate(images_per_second(job))),
             ("time", duration(seconds_worked(job))),
             ("time left", duration(seconds_left(job))),
@@ -131,6 +136,7 @@ def _record(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool) -> dic
         "jobs": [job_record(job, **(_counts(line, job) if detailed else {})) for job in jobs],
         "paused": pause_record(pauses.of_line(line.database)),
         "waiting": _waiting(line),
+        "no_room": [f"{error} {error.mend}" for error in _lacking(line)],
         "untold": sum(one.count for one in notices.undelivered(line.database)),
         "queues": pulse.depths,
         "workers": None if pulse.workers is None else [asdict(worker) for worker in pulse.workers],
@@ -151,7 +157,9 @@ def _counts(line: Line, job: Job) -> dict[str, object]:
 def _picture(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool, wide: bool) -> RenderableType:
     if not detailed:
         listed = _list_of(jobs, wide=wide) if jobs else Text("No jobs yet.")
-        return Group(listed, Text(), *_paused(line), *_untold(line), _line_facts(line, pulse))
+        return Group(
+            listed, *_caveats(jobs), Text(), *_paused(line), *_no_room(line), *_untold(line), _line_facts(line, pulse)
+        )
     parts: list[RenderableType] = [summary_of(jobs[0]), Text()]
     verdicts = result_ledger.verdict_counts(line.database, jobs[0].id)
     reasons = result_ledger.rejection_counts(line.database, jobs[0].id)
@@ -162,7 +170,7 @@ def _picture(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool, wide:
     stages = result_ledger.stage_seconds(line.database, jobs[0].id)
     if stages:
         parts += [_stages(stages), Text()]
-    return Group(*parts, *_paused(line), *_untold(line), _line_facts(line, pulse))
+    return Group(*parts, *_paused(line), *_no_room(line), *_untold(line), _line_facts(line, pulse))
 
 
 def _stages(seconds: Mapping[str, float]) -> RenderableType:
@@ -180,6 +188,12 @@ def _list_of(jobs: list[Job], *, wide: bool) -> RenderableType:
     return table(columns, (_row(job)[: len(columns)] for job in jobs), numbers=numbers)
 
 
+def _caveats(jobs: list[Job]) -> list[RenderableType]:
+    """What the star beside an accuracy means, where there is one."""
+    starred = any(accuracy_caveat(job) for job in jobs)
+    return [Text("* of the least certain images, as people reviewed them; not that of the job")] if starred else []
+
+
 def _row(job: Job) -> list[Cell]:
     accounts = job.accounts
     counts = (accounts.found, accounts.scored, accounts.rejected, accounts.quarantined)
@@ -188,7 +202,7 @@ def _row(job: Job) -> list[Cell]:
         job.name,
         Text(job.state.value, style=_STYLES.get(job.state, ""), no_wrap=True),
         *(f"{count:,}" for count in counts),
-        percent(job.accuracy),
+        percent(job.accuracy) + ("*" if accuracy_caveat(job) else ""),
         rate(images_per_second(job)),
         duration(seconds_left(job)),
         moment(job.created_at),
@@ -209,6 +223,15 @@ def _untold(line: Line) -> list[RenderableType]:
     if not untold:
         return []
     return [Text(f"Notices that hooks did not take: {untold:,}; `digitline doctor` says why.", style="yellow")]
+
+
+def _no_room(line: Line) -> list[RenderableType]:
+    """Where the line has no room, and what to do about it."""
+    return [Text(f"{error} {error.mend}", style="red") for error in _lacking(line)]
+
+
+def _lacking(line: Line) -> list[DigitlineError]:
+    return room.lacking(line.settings, line.database, line.inspector)
 
 
 def _waiting(line: Line) -> dict[str, int]:

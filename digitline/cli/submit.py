@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +26,7 @@ class Queue(StrEnum):
 
 
 def submit(
-    folder: Annotated[Path, typer.Argument(help="Folder that holds the images, at any depth.")],
+    folder: Annotated[str, typer.Argument(help="Folder that holds the images, at any depth; or s3://bucket/prefix.")],
     name: Annotated[str | None, typer.Option(help="Name of the job; default: the folder's.")] = None,
     labels: Annotated[
         Labels, typer.Option(help="Where true labels come from: class folders 0/ to 9/, or labels.csv (path,label).")

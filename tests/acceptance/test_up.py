@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core.crash import ALWAYS
 from core.database import Database
 from core.ledger import jobs, results
 from core.settings import Settings
@@ -40,6 +41,7 @@ class Up:
             sweep_interval=0.5,
             lease_time=4.0,
             resend_after=1.5,
+            crash_points=folder,
         )
         self.process = self.start()
 
@@ -50,6 +52,10 @@ class Up:
         process = LineProcess(self.settings, "up", log=log)
         process.says(READY, ready + self.settings.processes)
         return process
+
+    def crash_point(self, name: str) -> Path:
+        """The file that lets processes die at a point."""
+        return self.folder / name.replace("/", "_")
 
     @property
     def database(self) -> Database:
@@ -135,6 +141,24 @@ def test_flower_tells_the_story_of_a_batch(up: Up, tmp_path: Path) -> None:
     assert shown == [f"{number} 'story', batch 1/2, 50 images", f"{number} 'story', batch 2/2, 5 images"]
     assert {task["name"] for task in tasks} == {"worker.score_batch"}
     assert any("50 scored" in str(task["result"]) for task in tasks)
+
+
+def test_a_red_row_in_flower_names_the_image_that_was_quarantined(up: Up, tmp_path: Path) -> None:
+    folder = digit_folder(tmp_path / "poisoned", 20)
+    poison = sorted(files_below(folder))[3]
+    up.crash_point(f"look.{poison}").write_text(ALWAYS)
+    shutil.move(folder, up.settings.inbox_folder / "poisoned")
+    scored_drop(up, "poisoned")
+
+    def red() -> list[str]:
+        url = f"http://127.0.0.1:{up.settings.flower_port}/api/tasks?state=FAILURE"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            tasks = json.load(answer).values()
+        return [str(task["exception"]) for task in tasks if "'poisoned'" in str(task["kwargs"])]
+
+    told = wait_until(lambda: [one for one in red() if poison in one], "Flower names the image", PATIENCE)
+    assert "19 scored, 1 quarantined" in told[0]
+    assert f"{poison}: Looking at it ended its process by SIGKILL" in told[0]
 
 
 def test_a_second_line_in_the_same_home_is_refused(up: Up, tmp_path: Path) -> None:

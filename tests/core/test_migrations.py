@@ -15,7 +15,8 @@ from sqlalchemy import CheckConstraint, inspect, select, text
 
 from core import tables
 from core.database import Database
-from core.ledger import batches, jobs, models, promotions, results
+from core.ledger import batches, corrections, jobs, models, promotions, results, reviews
+from core.ledger.corrections import Word
 from core.vocabulary import Accounts, JobState, Outcome, Reason, Verdict
 from tests.conftest import MakeSettings
 from tests.core.examples import (
@@ -53,7 +54,8 @@ OLD_LEDGER = (
     """,
 )
 
-VIEWS = {"job_summary", "job_confusion", "model_confusion"}
+FIRST_VIEWS = {"job_summary", "job_confusion", "model_confusion"}
+VIEWS = FIRST_VIEWS | {"reviewed"}
 
 
 def test_the_migrated_schema_is_that_of_the_tables(database: Database) -> None:
@@ -126,7 +128,7 @@ def test_the_registry_can_be_taken_back_without_a_loss_to_what_was_scored(databa
     inspector = inspect(database.engine)
     assert {"promotions", "shadow_predictions"}.isdisjoint(inspector.get_table_names())
     assert "escalated" not in {column["name"] for column in inspector.get_columns("batches")}
-    assert set(inspector.get_view_names()) == VIEWS
+    assert set(inspector.get_view_names()) == FIRST_VIEWS
     command.upgrade(database.alembic_config(), "head")
     assert jobs.get(database, job.id).accounts.scored == 3
     assert len(list(results.of_job(database, job.id))) == 3
@@ -181,6 +183,38 @@ def test_a_job_that_is_paused_goes_on_where_pauses_are_taken_back(database: Data
     assert [row["state"] for row in _rows(database, "job_summary")] == ["running"]
     command.upgrade(database.alembic_config(), "head")
     assert jobs.get(database, job.id).state is JobState.RUNNING
+
+
+def test_of_the_corrections_of_an_old_ledger_the_last_word_on_an_image_stands(empty_database_url: str) -> None:
+    database = old_ledger(empty_database_url)
+    command.upgrade(database.alembic_config(), "0010")
+    said = "INSERT INTO corrections (batch_id, position, corrected_by, corrected_at, old_label, new_label) VALUES "
+    with database.begin() as connection:
+        connection.execute(text(f"{said} (1, 0, 'ada', '2026-01-02 00:00:00', 7, 1)"))
+        connection.execute(text(f"{said} (1, 0, 'bob', '2026-01-03 00:00:00', 1, 9)"))
+    command.upgrade(database.alembic_config(), "head")
+    assert [(str(one.word), one.corrected_by) for one in corrections.of_job(database, 1)] == [("9", "bob")]
+    assert [(cell.actual, cell.predicted, cell.count) for cell in results.job_confusion(database, 1)] == [(9, 7, 1)]
+    assert [(row["job_id"], row["stands"]) for row in _rows(database, "corrections")] == [(1, False), (1, True)]
+    assert jobs.get(database, 1).labelled_by_review == 1
+    database.close()
+
+
+def test_reviews_can_be_taken_back_and_the_digits_that_people_said_stay(database: Database) -> None:
+    job = create_job(database, [3], labelled=True)
+    score(database, job)
+    corrections.record(database, job.id, "1/0.png", 7, by="ada")
+    corrections.record(database, job.id, "1/1.png", Word.of("several"), by="ada")
+    corrections.record(database, job.id, "1/0.png", 8, by="ada")
+    assert corrections.withdraw(database, by="ada") is not None
+    assert len(reviews.hand_out(database, "ada")) == 1
+    command.downgrade(database.alembic_config(), "0010")
+    assert set(inspect(database.engine).get_view_names()) == FIRST_VIEWS
+    assert [(row["new_label"], row["corrected_by"]) for row in _rows(database, "corrections")] == [(7, "ada")]
+    assert [row["correct"] for row in _rows(database, "job_summary")] == [3]
+    assert sum(int(str(row["count"])) for row in _rows(database, "job_confusion")) == 3
+    command.upgrade(database.alembic_config(), "head")
+    assert jobs.get(database, job.id).correct == 2
 
 
 def _rows(database: Database, table: str) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ from celery import Celery
 from kombu import Connection
 
 from core.errors import QueueUnreachable
-from core.queues import SCORE_BATCH, Inspector, describe, make_app, send_batches
+from core.queues import SCORE_BATCH, Inspector, describe, make_app, read_description, send_batches
 from core.settings import Settings
 from core.vocabulary import Batch, QueueName
 from tests.conftest import MakeSettings
@@ -69,6 +69,33 @@ def test_people_read_which_batch_of_which_job_a_message_is(
     assert {(header["task"], header["argsrepr"], header["ignore_result"]) for header in headers} == {
         (SCORE_BATCH, "", True)
     }
+
+
+def test_each_sending_of_a_batch_has_a_name_of_its_own_that_people_read(
+    settings: MakeSettings, redis_server: RedisServer, app_of: MakeApp
+) -> None:
+    app = app_of(settings(broker_url=redis_server.url))
+    for _ in range(3):
+        send_batches(app, [batch(1)])
+    names = [message["headers"]["id"] for message in messages(redis_server, QueueName.EXPRESS)]
+    assert len(set(names)) == 3
+    assert {name.rpartition("-")[0] for name in names} == {"job-7-batch-3"}
+
+
+@pytest.mark.parametrize("name", ["scans", "a', batch 1/2, 3 images", "two\nlines", "", "' '", "caf\udce9"])
+@pytest.mark.parametrize("size", [1, 512])
+def test_what_is_said_of_a_batch_is_read_back(name: str, size: int) -> None:
+    read = read_description(describe(batch(1, name=name, size=size)))
+    assert read is not None
+    assert read._replace(job_name="") == (7, "", 3, 40, size)
+    assert read.job_name.encode("ascii").decode("unicode_escape") == name
+
+
+@pytest.mark.parametrize(
+    "words", ["", "{}", "job 7", "job x 'a', batch 1/2, 3 images", "job 7 'a', batch 1/2, 3 images."]
+)
+def test_other_words_are_no_batch(words: str) -> None:
+    assert read_description(words) is None
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "\x1b[31mred\x07", "\u202egnp", "caf\udce9", "naïve", "nul\0", "\\n'"])

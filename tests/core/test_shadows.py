@@ -85,7 +85,7 @@ def test_models_are_compared_on_what_both_have_read(database: Database, producti
         ("1/0.png", 0.7),
         ("1/2.png", 0.6),
     ]
-    assert found.disagreements[0] == Disagreement(first.id, "scans", "1/1.png", 9, 0.75, 1, 0.99, 1)
+    assert found.disagreements[0] == Disagreement(first.id, "scans", "1/1.png", 9, 0.75, 1, 0.99, 1, 1, 1)
 
 
 def test_no_more_disagreements_are_given_than_asked_for(

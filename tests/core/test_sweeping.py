@@ -146,6 +146,18 @@ def test_a_batch_released_at_its_last_attempt_is_given_up_with_the_reason(databa
     assert image.message == "its batch was given up after 3 attempts: out of memory"
 
 
+def test_an_attempt_whose_lease_ran_out_while_the_ledger_was_away_counts_against_nobody(database: Database) -> None:
+    batch = create_batch(database, 1)
+    for _ in range(2 * MAX_ATTEMPTS):
+        assert take(database, batch, lease_time=RUN_OUT).attempt == 1
+        assert sweeps.take_back_overdue(database, MAX_ATTEMPTS, outage=60.0) == [batch.id]
+    exhaust(database, batch)
+    assert sweeps.take_back_overdue(database, MAX_ATTEMPTS) == []
+    assert sweeps.take_back_overdue(database, MAX_ATTEMPTS, outage=60.0) == [batch.id]
+    assert sweeps.quarantine_exhausted(database, MAX_ATTEMPTS) == []
+    assert batch_row(database, batch)["error"] == "the ledger was away"
+
+
 def test_the_last_attempt_is_let_finish(database: Database) -> None:
     batch = create_batch(database)
     for _ in range(MAX_ATTEMPTS - 1):

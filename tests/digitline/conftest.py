@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ class Ended:
 
 #: Runs `digitline ...` in this process.
 Digitline = Callable[..., Ended]
+
+
+def findings(printed: str) -> dict[str, dict[str, object]]:
+    """What `doctor --json` printed, by what was checked."""
+    return {finding["what"]: finding for finding in json.loads(printed)}
 
 
 @pytest.fixture

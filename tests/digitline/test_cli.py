@@ -115,7 +115,8 @@ def test_status_shows_queues_and_workers_where_redis_answers(ledger: Database, d
     register_model(ledger)
     shown = json.loads(digitline("status", "--json").out)
     none = {"express": 0, "bulk": 0}
-    assert shown == {"jobs": [], "paused": None, "waiting": none, "untold": 0, "queues": none, "workers": []}
+    nothing = {"jobs": [], "paused": None, "waiting": none, "no_room": [], "untold": 0}
+    assert shown == {**nothing, "queues": none, "workers": []}
     assert "none is online" in digitline("status").out
     create_job(ledger, [1, 1])
     shown = json.loads(digitline("status", "--json").out)
@@ -211,7 +212,7 @@ def test_results_come_as_a_table_as_csv_and_as_json(ledger: Database, digitline:
     (line,) = digitline("results", "scans", "--format", "json", "--only", "rejected").out.splitlines()
     assert json.loads(line)["reason"] == "truncated"
     assert digitline("results", "1", "--format", "csv", "--output", "r.csv").out == ""
-    assert (tmp_path / "r.csv").read_text().splitlines()[1] == "1/0.png,scored,7,0.75,uncertain,,,small,"
+    assert (tmp_path / "r.csv").read_text().splitlines()[1] == "1/0.png,scored,7,0.75,uncertain,,,small,,"
 
 
 def test_results_are_asked_for_by_verdict_and_give_a_string_with_its_digits(

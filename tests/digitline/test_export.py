@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import DigitlineError
+from core.ledger.corrected import Word
 from core.ledger.results import Result
 from core.vocabulary import Digit, Reason, Verdict
 from digitline.export import replacing, write_csv, write_json, write_table
@@ -45,6 +46,7 @@ def test_json_gives_one_object_a_line_and_names_survive_byte_by_byte() -> None:
         "reason": None,
         "model": "small",
         "digits": None,
+        "review": None,
     }
     assert objects[-1] == {
         "path": "b.png",
@@ -56,7 +58,19 @@ def test_json_gives_one_object_a_line_and_names_survive_byte_by_byte() -> None:
         "reason": "truncated",
         "model": "small",
         "digits": None,
+        "review": None,
     }
+
+
+def test_what_a_person_said_is_in_every_form(tmp_path: Path) -> None:
+    reviewed = Result("e.png", "scored", 7, 0.5, 0.4, Verdict.UNCERTAIN, review=Word.of("1947"))
+    lines, table = io.StringIO(), io.StringIO()
+    write_json([reviewed], lines)
+    write_csv([reviewed], table)
+    write_parquet([reviewed, _RESULTS[0]], tmp_path / "r.parquet")
+    assert json.loads(lines.getvalue())["review"] == "1947"
+    assert [row["review"] for row in csv.DictReader(io.StringIO(table.getvalue(), newline=""))] == ["1947"]
+    assert [row["review"] for row in pq.read_table(tmp_path / "r.parquet").to_pylist()] == ["1947", None]
 
 
 def test_a_string_is_its_digits_in_every_form(tmp_path: Path) -> None:
@@ -103,6 +117,7 @@ def test_csv_is_read_back_as_it_was_written() -> None:
         "reason": "truncated",
         "model": "small",
         "digits": "",
+        "review": "",
     }
 
 

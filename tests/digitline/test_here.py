@@ -14,7 +14,7 @@ from tests.digits import digit_folder, string_picture
 
 pytestmark = pytest.mark.usefixtures("home")
 
-_KEYS = ["path", "status", "label", "confidence", "verdict", "true_label", "reason", "model", "digits"]
+_KEYS = ["path", "status", "label", "confidence", "verdict", "true_label", "reason", "model", "digits", "review"]
 
 
 @pytest.fixture

@@ -108,8 +108,8 @@ def test_a_picture_that_is_gone_or_has_changed_is_noted(ledger: Database, tmp_pa
 
 
 def test_a_folder_that_is_gone_leaves_a_page_without_pictures(ledger: Database, tmp_path: Path) -> None:
-    page = _report(ledger, _job_of(ledger, ["a.png"], source="s3://bucket/scans"), tmp_path)
-    assert "No picture: s3://bucket/scans is no folder of this host." in page
+    page = _report(ledger, _job_of(ledger, ["a.png"], source="gs://bucket/scans"), tmp_path)
+    assert "No picture: gs://bucket/scans is no folder of this host." in page
 
 
 def test_hostile_names_stay_text(ledger: Database, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.conftest import MakeSettings
 from tests.core.examples import create_job, register_model, score
 from tests.processes import PATIENCE, running
 from tests.scheduler.conftest import pictures
-from tests.scheduler.scored import score_truly
+from tests.scheduler.scored import paths_of, score_truly
 from tests.waiting import wait_until
 
 RULE = Rule(timedelta(days=90))
@@ -105,9 +105,7 @@ def test_a_job_that_is_kept_stands_in_no_other_ones_way(line: Line) -> None:
     assert left(line.database) == 2
 
 
-def test_a_schedule_does_not_score_anew_what_it_scored_long_ago_unless_it_is_told_to(
-    line: Line, tmp_path: Path
-) -> None:
+def test_a_schedule_scores_nothing_anew_whose_job_is_gone(line: Line, tmp_path: Path) -> None:
     scans = pictures(tmp_path / "scans", "1/a.png", "2/b.png")
     far = datetime(2100, 1, 1, tzinfo=UTC)
     schedules.add(line.database, Plan("nightly", to_url(scans), "0 0 29 2 *"), far)
@@ -115,15 +113,16 @@ def test_a_schedule_does_not_score_anew_what_it_scored_long_ago_unless_it_is_tol
     assert job is not None
     score_truly(line, job)
     old_jobs(line.database, 1)
-    assert prune(line.database, RULE).jobs == 1
+    assert prune(line.database, RULE).jobs == 2
     assert run_now(line, "nightly")[1] is None
-    assert prune(line.database, Rule(RULE.older_than, with_scheduled=True)).jobs == 1
-    _, again = run_now(line, "nightly")
-    assert again is not None
-    assert again.accounts.found == 2
+    (scans / "1" / "a.png").write_bytes(b"other bytes")
+    (scans / "2" / "b.png").touch()
+    _, changed = run_now(line, "nightly")
+    assert changed is not None
+    assert paths_of(line, changed) == ["1/a.png"]
 
 
-def test_a_schedule_that_is_removed_keeps_its_jobs_no_longer(line: Line, tmp_path: Path) -> None:
+def test_a_schedule_that_is_removed_has_its_jobs_pruned_as_others_are(line: Line, tmp_path: Path) -> None:
     scans = pictures(tmp_path / "scans", "1/a.png")
     schedules.add(line.database, Plan("nightly", to_url(scans), "0 0 29 2 *"), datetime(2100, 1, 1, tzinfo=UTC))
     _, job = run_now(line, "nightly")

@@ -174,8 +174,9 @@ def test_a_picture_that_nobody_thought_of_costs_its_own_row_and_no_other(
 
 
 def test_a_database_that_is_away_for_a_while_does_not_count_against_a_batch(
-    journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_journey: Callable[..., Journey], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    journey = make_journey(lease_time=0.2)
     job = job_of(journey, digit_folder(tmp_path / "digits", 2))
     (batch,) = batches.of_job(journey.database, job.id)
 

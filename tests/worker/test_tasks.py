@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery.exceptions import Ignore
 
+from core.errors import ImagesQuarantined
 from core.queues import get_app
 from core.settings import get_settings
 from tests.servers import RedisServer
+from tests.waiting import wait_until
 from worker import process, tasks
 from worker.pulse import Progress
 
@@ -40,10 +47,34 @@ def task_on(broker: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     return task
 
 
+@contextmanager
+def heard(server: RedisServer) -> Iterator[Callable[[int], list[dict[str, Any]]]]:
+    """Listens to what tasks tell Flower; what is yielded waits for so many events."""
+    events: list[dict[str, Any]] = []
+    with server.client() as client, client.pubsub(ignore_subscribe_messages=True) as listening:
+        listening.psubscribe("*")
+
+        def hear(count: int) -> list[dict[str, Any]]:
+            def enough() -> bool:
+                message = listening.get_message(timeout=1.0)
+                if message is not None:
+                    events.append(json.loads(base64.b64decode(json.loads(message["data"])["body"])))
+                return len(events) >= count
+
+            wait_until(enough, f"{count} events come")
+            return events
+
+        yield hear
+
+
 def test_a_batch_is_scored_and_its_progress_told(
-    told: list[int], redis_url: str, monkeypatch: pytest.MonkeyPatch
+    told: list[int], redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert task_on(redis_url, monkeypatch).run(batch_id=7) == "2 scored"
+    task = task_on(redis_server.url, monkeypatch)
+    with heard(redis_server) as hear:
+        assert task.run(batch_id=7) == "2 scored"
+        shown = [(event["type"], event["uuid"], event["result"]) for event in hear(2)]
+    assert shown == [("task-progress", "1", "1 of 2 images"), ("task-progress", "1", "2 of 2 images")]
     assert told == [7]
 
 
@@ -64,6 +95,23 @@ def test_a_redis_that_was_never_there_fails_no_batch(
     redis_server.kill()
     assert task_on(redis_server.url, monkeypatch).run(batch_id=8) == "2 scored"
     assert told == [8]
+
+
+def test_quarantined_images_are_red_in_flower_and_no_error_of_the_worker(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def score(batch_id: int, _: Progress) -> str:
+        raise ImagesQuarantined(f"1 scored, 1 quarantined of {batch_id}")
+
+    monkeypatch.setattr(process, "journey", lambda: SimpleNamespace(score=score))
+    task = task_on(redis_server.url, monkeypatch)
+    with heard(redis_server) as hear:
+        with pytest.raises(Ignore):
+            task.run(batch_id=7)
+        (event,) = hear(1)
+    assert (event["type"], event["uuid"]) == ("task-failed", "1")
+    assert event["exception"] == "ImagesQuarantined('1 scored, 1 quarantined of 7')"
+    assert caplog.messages == ["batch 1/1, 2 images: 1 scored, 1 quarantined of 7"]
 
 
 @pytest.mark.parametrize("batch_id", ["7", 7.0, True, None])

@@ -62,7 +62,7 @@ def _measure(folder: Path) -> Run:
 def _up(home: Path, *, flower: bool, processes: int) -> Iterator[Path]:
     """Run `digitline up`; yields its log."""
     log = home / "up.log"
-    verb = ["up", "--flower" if flower else "--no-flower"]
+    verb = ["up", "--no-web", "--flower" if flower else "--no-flower"]
     with log.open("w") as output:
         up = subprocess.Popen([sys.executable, "-m", "digitline", *verb], stdout=output, stderr=subprocess.STDOUT)
     try:
