@@ -146,9 +146,11 @@ def test_flower_tells_the_story_of_a_batch(up: Up, tmp_path: Path) -> None:
 def test_a_red_row_in_flower_names_the_image_that_was_quarantined(up: Up, tmp_path: Path) -> None:
     folder = digit_folder(tmp_path / "poisoned", 20)
     poison = sorted(files_below(folder))[3]
-    up.crash_point(f"look.{poison}").write_text(ALWAYS)
+    deadly = up.crash_point(f"look.{poison}")
+    deadly.write_text(ALWAYS)
     shutil.move(folder, up.settings.inbox_folder / "poisoned")
     scored_drop(up, "poisoned")
+    deadly.unlink()  # other tests drop an image of that name
 
     def red() -> list[str]:
         url = f"http://127.0.0.1:{up.settings.flower_port}/api/tasks?state=FAILURE"
