@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import base64
 import importlib
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
