@@ -61,6 +61,11 @@ def drop(stack: Stack, digits: Digits, name: str) -> None:
     staged.rename(stack.line / "inbox" / name)
 
 
+def queued(database: Database, name: str) -> Job:
+    """The job of a drop, once there is one."""
+    return wait_until(lambda: _find(database, name), f"{name} is a job", _PATIENCE, 0.1)
+
+
 def started(database: Database, name: str, digits: Digits) -> Job:
     """The job of a drop, once some of its images are recorded and others are not."""
     images = digits.count // 10

@@ -67,9 +67,13 @@ def score(scene: Scene) -> None:
 def scale(scene: Scene) -> None:
     """Scale from one worker to three and back while jobs run"""
     stack, names = scene.stack, [f"scaled-{number}" for number in range(1, 5)]
+    # All four are there before the first begins, or quick workers would be through with it before others have started.
+    stack.digitline("pause", "--all", "--reason", "four jobs come first")
     with scene.ledger() as database:
         for name in names:
             drops.drop(stack, scene.digits, name)
+            drops.queued(database, name)
+        stack.digitline("resume", "--all")
         drops.started(database, names[0], scene.digits)
         stack.compose("up", "--detach", "--no-recreate", "--scale=worker=3")
         wait_until(lambda: len(_scorers(scene)) >= 2, "a second worker records batches", 400.0, 0.5)
