@@ -22,8 +22,9 @@ from scheduler import folder as folders
 log = logging.getLogger(__name__)
 
 #: Batches that a job is cut into where no size is set, so that all processes have a part of it and end at about the
-#: same time: of photos, which take some 50 ms each, a few hundred would otherwise be one process's.
-BATCHES = 20
+#: same time, be they two, three, four or six: of photos, which take some 50 ms each, a few hundred would otherwise be
+#: one process's. Each costs a process some 15 ms beside its images.
+BATCHES = 12
 #: Images of such a batch at the least, so that it is worth its messages and transactions, and at the most, so that
 #: what a worker lost is soon done again.
 FEWEST, MOST = 64, 1024

@@ -12,9 +12,9 @@ from scheduler.producer import plan, size_of_batches
 
 
 @pytest.mark.parametrize(
-    ("images", "size"), [(1, 64), (500, 64), (1_281, 65), (10_000, 500), (20_480, 1_024), (1_000_000, 1_024)]
+    ("images", "size"), [(1, 64), (500, 64), (769, 65), (10_000, 834), (12_288, 1_024), (1_000_000, 1_024)]
 )
-def test_a_job_is_cut_into_twenty_batches_of_neither_few_nor_very_many_images(images: int, size: int) -> None:
+def test_a_job_is_cut_into_twelve_batches_of_neither_few_nor_very_many_images(images: int, size: int) -> None:
     assert size_of_batches(images) == size
 
 
