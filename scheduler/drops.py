@@ -11,7 +11,6 @@ import hashlib
 import logging
 import time
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -24,6 +23,7 @@ from core.objects import Entry, get_store
 from core.sources import Prefix, to_url
 from core.vocabulary import Job, Labels, Manifest, NewJob, QueueName, Trigger
 from scheduler.folder import Paths, cut, true_labels
+from scheduler.known import KnownFiles
 from scheduler.names import READY_FILE, ignored
 from scheduler.prefix import is_to_score
 from scheduler.producer import Line, send, size_of_batches
@@ -185,14 +185,8 @@ def _number(text: str) -> int:
 
 def _unlike(survey: _Survey, submitted: Iterable[tuple[Sequence[str], array[int]]]) -> bytearray:
     """For each path, 1 where it was not submitted with these bytes, else 0."""
-    # Sorted numbers: as a set, a million would take 100 MB more.
-    known = array("q", sorted(hash(pair) for paths, marks in submitted for pair in zip(paths, marks, strict=False)))
-
-    def is_known(number: int) -> bool:
-        at = bisect_left(known, number)
-        return at < len(known) and known[at] == number
-
-    return bytearray(not is_known(hash(pair)) for pair in zip(survey.paths, survey.marks, strict=True))
+    known = KnownFiles(pair for paths, marks in submitted for pair in zip(paths, marks, strict=False))
+    return bytearray(pair not in known for pair in zip(survey.paths, survey.marks, strict=True))
 
 
 def _loose(paths: Sequence[str]) -> str:

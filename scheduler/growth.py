@@ -12,7 +12,6 @@ import os
 import stat
 import time
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +23,11 @@ from core.ledger.runs import Submitted
 from core.ledger.schedules import Schedule
 from core.sources import OPEN_TO_READ
 from scheduler.folder import Paths
+from scheduler.known import KnownFiles
 
 #: Seconds for which a change may be followed by another one that leaves the same stamp: file systems keep times in steps
 #: of two seconds at worst, and a share's clock need not be ours.
 _RECENT = 10.0
-#: Parts in which what is known is sorted.
-_PARTS = 256
 #: What is wrong with a single file, which a worker is to say.
 _FILES_OWN = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO})
 
@@ -109,33 +107,8 @@ def _looks(root: Path, files: Iterable[str]) -> Iterator[tuple[str, int]]:
         yield path, stamp(status, now)
 
 
-class _Looks:
-    """Files and stamps of all that was submitted, as numbers: a million take 8 MB, where a set would take 100."""
-
-    def __init__(self, looks: Iterable[tuple[str, int]]) -> None:
-        numbers = [array("q") for _ in range(_PARTS)]
-        for look in looks:
-            number = hash(look)
-            numbers[number % _PARTS].append(number)
-        # Part by part, for Python sorts no array in its place, and lets no other thread run while it sorts.
-        self._parts = [array("q", sorted(part)) for part in _taken_one_by_one(numbers)]
-
-    def __contains__(self, look: tuple[str, int]) -> bool:
-        number = hash(look)
-        part = self._parts[number % _PARTS]
-        at = bisect_left(part, number)
-        return at < len(part) and part[at] == number
-
-
-def _taken_one_by_one(parts: list[array[int]]) -> Iterator[array[int]]:
-    """Each part, which nobody else holds from then on."""
-    parts.reverse()
-    while parts:
-        yield parts.pop()
-
-
-def _known_looks(database: Database, schedule: Schedule) -> _Looks:
-    return _Looks(
+def _known_looks(database: Database, schedule: Schedule) -> KnownFiles:
+    return KnownFiles(
         look
         for batch in runs.submitted(database, schedule)
         for look in zip(batch.paths, batch.stamps, strict=True)
@@ -143,7 +116,7 @@ def _known_looks(database: Database, schedule: Schedule) -> _Looks:
     )
 
 
-def _unlike(looks: Iterable[tuple[str, int]], known: _Looks, stamps: array[int]) -> Iterator[str]:
+def _unlike(looks: Iterable[tuple[str, int]], known: KnownFiles, stamps: array[int]) -> Iterator[str]:
     """The files that do not look as any did that was submitted; their stamps are added to `stamps`."""
     for look in looks:
         if look[1] == 0 or look not in known:

@@ -194,7 +194,8 @@ def prepare_folders(settings: Settings) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         devices = {folder.stat().st_dev for folder in folders}
     except OSError as error:
-        raise SettingsError(f"{error.filename} cannot be made: {error.strerror}.") from error
+        mend = "Name another home with DIGITLINE_HOME, or mend this one."
+        raise SettingsError(f"{error.filename} cannot be made: {error.strerror}.", mend=mend) from error
     if len(devices) > 1:
         raise SettingsError(
             f"{settings.inbox_folder} and its neighbours claimed, done and failed lie on different file systems.",
