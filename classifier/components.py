@@ -56,8 +56,8 @@ class Piece:
     #: Whether the border cuts it off, and whether it hung on a printed line.
     cut: bool
     hangs: bool
-    #: Whether there is no other ink on the sheet.
-    alone: bool = False
+    #: Length of its outlines, its holes' among them, in pixels; None where there is other ink on the sheet.
+    around: float | None = None
 
     @property
     def width(self) -> int:
@@ -90,6 +90,7 @@ def keep_digit(sheet: Sheet) -> None:
         ImageRejected: `blank`, there are at most specks; `several`, digits stand side by side.
     """
     digit, *others = find_digits(inked(sheet), sheet.lines)
+    sheet.around = digit.around
     if others and max(inked(sheet).shape) > SMALL_SIDE:
         raise several(1 + len(others))
     for other in others:
@@ -99,7 +100,7 @@ def keep_digit(sheet: Sheet) -> None:
 
 def keep_only(sheet: Sheet, digit: Piece) -> None:
     """Wipe the sheet clean but for one digit and its soft edge."""
-    if digit.alone:
+    if digit.around is not None:
         return
     ink = inked(sheet)
     mask = np.zeros_like(ink)
@@ -129,21 +130,24 @@ def find_digits(ink: Image, lines: Image | None = None) -> list[Piece]:
     """
     height, width = ink.shape
     pieces = _pieces(ink, lines)
-    _trust_tight(pieces, ink)
-    pieces = _without_frames(_without_strangers(pieces, width, height))
+    if len(pieces) > 1 or any(piece.cut for piece in pieces):
+        _trust_tight(pieces, ink)
+        pieces = _without_frames(_without_strangers(pieces, width, height))
     least = max(MIN_DIGIT, MIN_SHARE * max(ink.shape))
     if not pieces or max(piece.size for piece in pieces) < least:
         raise blank("it shows specks, but no stroke")
-    return sorted(_grouped(pieces), key=lambda digit: digit.left)
+    return sorted(_grouped(pieces), key=lambda digit: digit.left) if len(pieces) > 1 else pieces
 
 
 def _pieces(ink: Image, lines: Image | None) -> list[Piece]:
     """Find the pieces that hang together, the largest first."""
-    outer, reach = _outlines(ink), 0
-    alone = len(outer) == 1
-    if len(outer) > 1:
+    outer, holes = _outlines(ink)
+    reach, around = 0, None
+    if len(outer) == 1:
+        around = sum(cv2.arcLength(contour, True) for contour in (*outer, *holes))
+    elif outer:
         joined, reach = _joined(ink, outer)
-        outer = _outlines(joined)
+        outer, _ = _outlines(joined)
     outer = sorted(outer, key=len, reverse=True)[:MAX_PIECES]
     edge = max(ink.shape) // AT_BORDER
     pieces = []
@@ -153,7 +157,7 @@ def _pieces(ink: Image, lines: Image | None) -> list[Piece]:
         cut = min(x, y) <= edge or x + width >= ink.shape[1] - edge or y + height >= ink.shape[0] - edge
         left, top = x + reach, y + reach
         right, bottom = max(x + width - reach, left + 1), max(y + height - reach, top + 1)
-        pieces.append(Piece([contour], left, top, right, bottom, cut, hangs, alone))
+        pieces.append(Piece([contour], left, top, right, bottom, cut, hangs, around))
     return sorted(pieces, key=lambda piece: piece.size, reverse=True)
 
 
@@ -171,11 +175,14 @@ def _joined(ink: Image, outer: list[Contour]) -> tuple[Image, int]:
     return (cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) if reach else mask), reach
 
 
-def _outlines(ink: Image) -> list[Contour]:
+def _outlines(ink: Image) -> tuple[list[Contour], list[Contour]]:
+    """Follow the outlines of all ink that hangs together, and those of the holes in it."""
     contours, hierarchy = cv2.findContours(ink, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    if hierarchy is None:
-        return []
-    return [contour for contour, links in zip(contours, hierarchy[0], strict=True) if links[3] < 0]
+    outer: list[Contour] = []
+    holes: list[Contour] = []
+    for contour, within in zip(contours, () if hierarchy is None else hierarchy[0, :, 3].tolist(), strict=True):
+        (outer if within < 0 else holes).append(contour)
+    return outer, holes
 
 
 def _trust_tight(pieces: list[Piece], ink: Image) -> None:

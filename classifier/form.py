@@ -120,16 +120,17 @@ def clear_around(sheet: Sheet) -> None:
     if sheet.lines is None and not sheet.troubled:
         return
     ink = inked(sheet)
-    reach = max(2, round(stroke_width(ink) / 2))
+    reach = max(2, round(stroke_width(ink, sheet.around) / 2))
     near = cv2.dilate(ink, np.ones((2 * reach + 1,) * 2, np.uint8))
     sheet.pixels = np.where(near > 0, sheet.pixels, np.uint8(sheet.paper))
 
 
 def even_stroke(sheet: Sheet) -> None:
     """Thicken hairlines and thin fat strokes until they are as wide as MNIST's."""
-    width = stroke_width(inked(sheet)) * INK_SIDE / max(sheet.pixels.shape)
+    width = stroke_width(inked(sheet), sheet.around) * INK_SIDE / max(sheet.pixels.shape)
     if THINNEST <= width <= THICKEST:
         return
+    sheet.around = None
     _resize(sheet, thin=width < THINNEST)
     unit = max(sheet.pixels.shape) / INK_SIDE
     width = stroke_width(inked(sheet)) / unit
@@ -154,15 +155,16 @@ def _resize(sheet: Sheet, *, thin: bool) -> None:
     sheet.ink = cv2.threshold(cv2.resize(ink, size, interpolation=how), 127, 255, cv2.THRESH_BINARY)[1]
 
 
-def stroke_width(ink: Image) -> float:
+def stroke_width(ink: Image, around: float | None = None) -> float:
     """Measure the mean width of strokes, in pixels: twice their area by the length of their outlines.
 
     Args:
         ink: uint8, (height, width), 255 where there is ink.
+        around: length of the outlines, where they were followed before.
     """
-    framed = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    contours, _ = cv2.findContours(framed, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    around = sum(cv2.arcLength(contour, True) for contour in contours)
+    if around is None:
+        contours, _ = cv2.findContours(ink, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        around = sum(cv2.arcLength(contour, True) for contour in contours)
     area = cv2.countNonZero(ink)
     # The outline runs through the middles of the outermost pixels, half a pixel inside of the edge.
     return 2 * area / (around + 4) if around else 1.0

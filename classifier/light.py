@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.paper import between, rim_share
-from classifier.sheet import Image, Sheet, blank, ink_box, inked, region, some_rows, sum_under
+from classifier.sheet import Image, Sheet, blank, ink_box, inked, region, some_rows, sum_under, touches_border
 from classifier.straight import THICKEST, opened
 
 #: Side of the picture on which light is measured, in pixels.
@@ -111,7 +111,7 @@ def _is_uneven(sheet: Sheet) -> bool:
         return True
     paper = sum_under(pixels, away) / free
     contrast = sum_under(pixels, ink) / strokes - paper
-    if rim_share(all_ink) > MAX_RIM and rim_share(_wide(all_ink)) > MAX_RIM:
+    if touches_border(sheet) and rim_share(all_ink) > MAX_RIM and rim_share(_wide(all_ink)) > MAX_RIM:
         square = _square(BLOB_PART * max(all_ink.shape))
         low, high, _, _ = cv2.minMaxLoc(pixels)
         beyond = max(high - paper, paper + contrast - low)
@@ -162,13 +162,17 @@ def drop_pepper(sheet: Sheet) -> None:
     part = ink[region(ink_box(sheet))]
     if not part.size:
         return
-    beside = cv2.boxFilter(cv2.min(part, 1), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    alone = cv2.countNonZero(cv2.bitwise_and(cv2.compare(beside, 1, cv2.CMP_EQ), part))
+    mean = cv2.blur(part, (3, 3), borderType=cv2.BORDER_CONSTANT)
+    alone = cv2.countNonZero(cv2.bitwise_and(cv2.inRange(mean, _ONE_IN_NINE, _ONE_IN_NINE), part))
     if alone < max(MIN_ALONE, MAX_ALONE * ink.size):
         return
     calm = cv2.medianBlur(ink, 3)
     if 2 * cv2.countNonZero(calm) > cv2.countNonZero(ink) - alone:
         sheet.pixels, sheet.ink = cv2.medianBlur(sheet.pixels, 3), calm
+
+
+#: Mean of nine pixels of a mask of which one is set.
+_ONE_IN_NINE = round(255 / 9)
 
 
 def smooth(sheet: Sheet) -> None:

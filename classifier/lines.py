@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.sheet import Image, Sheet, inked, region
-from classifier.straight import THICKEST, Line, lines_across, opened
+from classifier.sheet import Image, Sheet, inked, region, touches_border
+from classifier.straight import THICKEST, Line, fits, lines_across, opened
 
 #: Shorter side of the smallest picture that is searched for lines, in pixels.
 MIN_SIDE = 20
@@ -26,7 +26,7 @@ def erase_lines(sheet: Sheet) -> None:
     cross it stay whole (run lengths: Dalitz et al. 2008, section 3). A stroke of a digit ends on free paper.
     """
     ink = inked(sheet)
-    if min(ink.shape) < MIN_SIDE or not _may_have_lines(ink):
+    if min(ink.shape) < MIN_SIDE or not (touches_border(sheet) or _may_show_box(ink)):
         return
     pixels, turned = sheet.pixels, np.ascontiguousarray(sheet.pixels.T)
     across, down = lines_across(ink, pixels), lines_across(np.ascontiguousarray(ink.T), turned)
@@ -50,10 +50,8 @@ def erase_lines(sheet: Sheet) -> None:
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
-def _may_have_lines(ink: Image) -> bool:
-    """Tell cheaply whether there may be lines: ink at the border, or thin level and upright strokes as of a box."""
-    if ink[0].any() or ink[-1].any() or ink[:, 0].any() or ink[:, -1].any():
-        return True
+def _may_show_box(ink: Image) -> bool:
+    """Tell cheaply whether there may be a box: whether there are thin level strokes and thin upright ones."""
     by = max(1, max(ink.shape) // LOOK_SIDE)
     size = max(1, ink.shape[1] // by), max(1, ink.shape[0] // by)
     small = cv2.resize(ink[: size[1] * by, : size[0] * by], size, interpolation=cv2.INTER_AREA)
@@ -62,14 +60,14 @@ def _may_have_lines(ink: Image) -> bool:
     x, y, width, height = cv2.boundingRect(small)
     # With so much paper around the ink that gaps close as they would on all of it.
     small = small[region((x, y, width, height), long)]
-    return _has_level(small, thick, long) and _has_level(np.ascontiguousarray(small.T), thick, long)
+    return _has_level(small, thick, long) and _has_level(cv2.transpose(small), thick, long)
 
 
 def _has_level(small: Image, thick: int, long: int) -> bool:
     """Tell whether a picture shows a level stroke that is thinner and longer than this, be it dashed."""
     dash = np.ones((1, max(3, long // 2)), np.uint8)
     thin = cv2.subtract(small, opened(small, (1, thick)))
-    return cv2.countNonZero(opened(cv2.morphologyEx(thin, cv2.MORPH_CLOSE, dash), (long, 1))) > 0
+    return cv2.countNonZero(fits(cv2.morphologyEx(thin, cv2.MORPH_CLOSE, dash), (long, 1))) > 0
 
 
 def _bounded_by_each_other(

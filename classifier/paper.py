@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.sheet import MIN_RANGE, Image, Sheet, blank, some_rows
+from classifier.sheet import MIN_RANGE, Image, Sheet, blank, some_rows, touches_border
 
 #: Longest side that the steps work on, in pixels; larger pictures are shrunk by a whole number.
 WORK_SIDE = 1000
@@ -121,12 +121,13 @@ def turn_bands(sheet: Sheet) -> None:
     ink and paper change places.
     """
     ink = sheet.ink
-    if ink is None or not (ink[0].any() or ink[:, 0].any()) or between(sheet.pixels) > MAX_BETWEEN:
+    if ink is None or not touches_border(sheet) or between(sheet.pixels) > MAX_BETWEEN:
         return
     for view, pixels in ((ink, sheet.pixels), (ink.T, sheet.pixels.T)):
         for band in _bands(view):
             pixels[:, band] = 255 - pixels[:, band]
             view[:, band] = 255 - view[:, band]
+            sheet.boxed = None
 
 
 def _bands(ink: Image) -> list[slice]:

@@ -49,6 +49,8 @@ class Sheet:
     #: Box of the ink, and the mask that it was measured on; see `ink_box`.
     box: Box = (0, 0, 0, 0)
     boxed: Image | None = None
+    #: Length of the outlines of the ink, in pixels, where a step has followed them and none has changed the ink since.
+    around: float | None = None
 
 
 Step = Callable[[Sheet], None]
@@ -76,6 +78,13 @@ def ink_box(sheet: Sheet) -> Box:
         x, y, width, height = cv2.boundingRect(ink)
         sheet.box, sheet.boxed = (x, y, width, height), ink
     return sheet.box
+
+
+def touches_border(sheet: Sheet) -> bool:
+    """Tell whether there is ink at the picture's border."""
+    x, y, width, height = ink_box(sheet)
+    rows, columns = inked(sheet).shape
+    return width > 0 and (min(x, y) == 0 or x + width == columns or y + height == rows)
 
 
 def region(box: Box, reach: int = 0) -> tuple[slice, slice]:

@@ -216,9 +216,16 @@ def _is_inked(ink: Image, row: float, columns: slice, thickness: int) -> bool:
 
 def opened(ink: Image, size: tuple[int, int]) -> Image:
     """Keep what a box of this width and height fits into; outside of the picture there is no ink."""
-    brush = np.ones(size[::-1], np.uint8)
     # A brush of even size has no middle: the way back is by the mirrored one, or all would be shifted by a pixel.
-    there, back = (size[0] // 2, size[1] // 2), ((size[0] - 1) // 2, (size[1] - 1) // 2)
-    fits = cv2.erode(ink, brush, anchor=there, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    kept: Image = cv2.dilate(fits, brush, anchor=back, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    back = (size[0] - 1) // 2, (size[1] - 1) // 2
+    brush = np.ones(size[::-1], np.uint8)
+    kept: Image = cv2.dilate(fits(ink, size), brush, anchor=back, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return kept
+
+
+def fits(ink: Image, size: tuple[int, int]) -> Image:
+    """Mark where the middle of a box of this width and height may lie within ink."""
+    middle = size[0] // 2, size[1] // 2
+    brush = np.ones(size[::-1], np.uint8)
+    places: Image = cv2.erode(ink, brush, anchor=middle, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return places
