@@ -39,7 +39,7 @@ from worker.look import Eye, Look
 from worker.outage import Outage
 from worker.pulse import Progress, Pulse, Stopwatch
 from worker.reading import read_ahead
-from worker.sandbox import Sandbox
+from worker.sandbox import SandboxedEye
 from worker.seen import Seen
 from worker.shadow import ask_challenger, is_due
 from worker.tally import tally
@@ -169,8 +169,8 @@ class Journey:
         if lease.attempt == 1:
             yield eye.look
             return
-        with Sandbox(eye, sign) as sandbox:
-            yield sandbox.look
+        with SandboxedEye(eye, sign) as sandboxed:
+            yield sandboxed.look
 
     def _read(self, seen: Seen, predictor: Predictor, pulse: Pulse) -> tuple[list[Reading], Image]:
         """Read every picture; returns the prepared digits of those that show one as well, uint8, (n, 28, 28)."""
@@ -200,7 +200,7 @@ class Journey:
             batches.finish(self.database, lease, outcome, shadow)
 
         crash_point("worker.before_commit")
-        self.outage.sit_out(finish, self.settings.lease_time)
+        self.outage.sit_out(finish, self.settings.lease_time, fills=True)
         crash_point("worker.committed")
 
     def renew(self, lease: Lease) -> None:

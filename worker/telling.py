@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.plain import printable
 from core.vocabulary import Outcome, Reason, Rejection
 
 #: Images that are named; the others are counted.
@@ -27,9 +28,7 @@ def tell(outcome: Outcome, seconds: float) -> str:
 
 
 def _name(rejection: Rejection) -> str:
-    # As the job's name: events are read in browsers and in terminals.
-    path = rejection.path.encode("unicode_escape", "backslashreplace").decode("ascii")
-    return f"{_cut(path)}: {_cut(rejection.message)}"
+    return f"{_cut(printable(rejection.path))}: {_cut(rejection.message)}"
 
 
 def _cut(text: str) -> str:

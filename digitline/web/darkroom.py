@@ -6,17 +6,8 @@ replaced, and the picture that it was asked for last is shown as none.
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
@@ -27,6 +18,7 @@ from core.crash import crash_point
 from core.errors import DigitlineError
 from core.ledger.gallery import Placed
 from core.ledger.results import Result
+from core.sandbox import Sandbox, SandboxLost, serve
 from core.settings import get_settings
 from core.sources import source_at
 from core.vocabulary import Digit, Runtime
@@ -35,7 +27,7 @@ from digitline.pictures import Album, Picture, data_url, shrunk
 
 #: Processes; each decodes one image at a time.
 PROCESSES = 2
-#: Seconds that one picture may take, the start of its process included; decent ones take a hundredth of it.
+#: Seconds that a process may take to start, and one picture; decent ones take a hundredth of it.
 _PATIENCE = 30.0
 #: Bytes of address space of a process; what a picture of the most pixels that are allowed takes, and some more.
 _ADDRESS_SPACE = 6 * 1024**3
@@ -55,10 +47,10 @@ class Darkroom:
     """Decodes images in child processes, which start when they are first needed; close it."""
 
     def __init__(self) -> None:
-        self._idle: LifoQueue[_Child] = LifoQueue()
-        self._children = [_Child() for _ in range(PROCESSES)]
-        for child in self._children:
-            self._idle.put(child)
+        self._idle: LifoQueue[Sandbox] = LifoQueue()
+        self._sandboxes = [Sandbox("digitline.web.darkroom", patience=_PATIENCE) for _ in range(PROCESSES)]
+        for sandbox in self._sandboxes:
+            self._idle.put(sandbox)
 
     def picture(self, image: Placed) -> Picture:
         """What a page shows of an image: the original, and what the network saw; waits for a process that is free.
@@ -89,63 +81,17 @@ class Darkroom:
 
     def close(self) -> None:
         """End every process."""
-        for child in self._children:
-            child.end()
+        for sandbox in self._sandboxes:
+            sandbox.close()
 
-    def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        child = self._idle.get()
+    def _ask(self, question: Mapping[str, Any]) -> Answer:
+        sandbox = self._idle.get()
         try:
-            return child.answer(question)
+            return sandbox.ask(question)[0]
+        except SandboxLost as error:
+            raise NoPicture(f"No picture: looking at it {error}.") from error
         finally:
-            self._idle.put(child)
-
-
-class _Child:
-    """One process, and the line to it."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._line: Connection | None = None
-
-    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        line = self._started()
-        try:
-            line.send_bytes(json.dumps(question).encode())
-            if line.poll(_PATIENCE):
-                answer: dict[str, Any] = json.loads(line.recv_bytes())
-                return answer
-            how = f"takes more than {_PATIENCE:g} s"
-        except (EOFError, OSError):
-            how = "ends the process that does it"
-        self.end()
-        raise NoPicture(f"No picture: to look at it {how}.")
-
-    def end(self) -> None:
-        if self._line is not None:
-            self._line.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._process = self._line = None
-
-    def _started(self) -> Connection:
-        if self._line is not None:
-            return self._line
-        self._line, theirs = Pipe()
-        with theirs:
-            number = theirs.fileno()
-            # One thread each: what a page shows must not keep the workers waiting.
-            environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-            command = [sys.executable, "-P", "-m", "digitline.web.darkroom", str(number)]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number], env=environment)
-        return self._line
-
-
-def _serve(line: Connection) -> None:
-    """Be the process: answer until the page hangs up."""
-    while True:
-        question = json.loads(line.recv_bytes())
-        line.send_bytes(json.dumps(_answer(question)).encode())
+            self._idle.put(sandbox)
 
 
 def _answer(question: Mapping[str, Any]) -> Answer:
@@ -202,18 +148,5 @@ def _digit(digit: ExplainedDigit) -> Answer:
     }
 
 
-def _be_modest() -> None:
-    """Be the first that the kernel ends where memory runs out, and get no more than so much of it."""
-    score = Path("/proc/self/oom_score_adj")
-    if score.exists():
-        score.write_text("1000")
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
-
-
 if __name__ == "__main__":
-    # What stops the page must not look like the deed of an image.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
-    _be_modest()
-    with suppress(EOFError, ConnectionError):  # the page hangs up, or is gone
-        _serve(Connection(int(sys.argv[1])))
+    serve(lambda question, _: (_answer(question), b""), address_space=_ADDRESS_SPACE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from core import s3
 from core.errors import SourceNotFound, SourceUnreadable, StoreUnreachable
 from core.ledger import batches, jobs, results, sweeps
 from core.ledger.results import Result
-from core.objects import get_store
+from core.objects import AT_ONCE, get_store
 from core.sources import Prefix, Source
 from core.vocabulary import Job, JobState, Labels, Reason, Trigger
 from digitline.local import predict
@@ -201,3 +202,25 @@ def test_predict_reads_a_bucket_as_it_reads_the_folder(
     folder = digit_folder(tmp_path / "digits", 5)
     bucket.put_folder(folder, "digits/")
     assert seen(predict(bucket.url("digits"))) == seen(predict(folder))
+
+
+def test_predict_asks_for_objects_side_by_side_and_gives_results_in_their_order(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITLINE_RUNTIME", "litert")
+    folder = digit_folder(tmp_path / "digits", AT_ONCE + 2)
+    bucket.put_folder(folder, "digits/")
+    bucket.put("digits/5/../up.png")
+    get, asked = s3.S3._get, list[str]()
+
+    async def answer_once_others_were_asked_for(store: s3.S3, prefix: Prefix, path: str, *bounds: int) -> bytes | int:
+        asked.append(path)
+        while path.endswith(".png") and len(asked) < AT_ONCE:
+            await asyncio.sleep(0.01)
+        return await get(store, prefix, path, *bounds)
+
+    monkeypatch.setattr(s3.S3, "_get", answer_once_others_were_asked_for)
+    found = predict([bucket.url("digits"), folder])
+    assert [result.path for result in found if result.reason is Reason.OUTSIDE] == ["5/../up.png"]
+    scored = [result for result in found if result.status == "scored"]
+    assert seen(scored[: AT_ONCE + 2]) == seen(scored[AT_ONCE + 2 :])

@@ -20,7 +20,7 @@ from tests.digits import digit_folder, string_picture
 from tests.environment import ROOT
 from worker import sandbox as sandboxes
 from worker.look import Eye
-from worker.sandbox import Sandbox
+from worker.sandbox import SandboxedEye
 
 EYE = Eye(max_pixels=1_000_000, split=False)
 
@@ -43,9 +43,9 @@ def armed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[SandboxedEye]:
     """A sandbox that is closed afterwards."""
-    with Sandbox(EYE, lambda: None) as made:
+    with SandboxedEye(EYE, lambda: None) as made:
         yield made
 
 
@@ -58,7 +58,7 @@ def test_a_sandbox_starts_without_the_libraries_of_networks() -> None:
     assert ended.stdout.strip() == ""
 
 
-def test_a_sandbox_sees_what_a_worker_sees(sandbox: Sandbox, digits: dict[str, bytes]) -> None:
+def test_a_sandbox_sees_what_a_worker_sees(sandbox: SandboxedEye, digits: dict[str, bytes]) -> None:
     for path, data in digits.items():
         (here,), (there,) = EYE.look(data, path), sandbox.look(data, path)
         assert np.array_equal(here, there)
@@ -67,7 +67,7 @@ def test_a_sandbox_sees_what_a_worker_sees(sandbox: Sandbox, digits: dict[str, b
 def test_a_picture_that_is_split_keeps_its_pieces_and_their_ways(tmp_path: Path) -> None:
     string_picture(tmp_path / "string.png", [0, 1, 2, 3])
     eye, path, data = Eye(1_000_000, split=True), "string.png", (tmp_path / "string.png").read_bytes()
-    with Sandbox(eye, lambda: None) as sandbox:
+    with SandboxedEye(eye, lambda: None) as sandbox:
         here, there = eye.look(data, path), sandbox.look(data, path)
     assert len(here) > 1
     assert [[np.stack(way).tolist() for way in piece] for piece in here] == [
@@ -75,7 +75,7 @@ def test_a_picture_that_is_split_keeps_its_pieces_and_their_ways(tmp_path: Path)
     ]
 
 
-def test_a_picture_at_fault_is_refused_for_the_same_reason(sandbox: Sandbox, digits: dict[str, bytes]) -> None:
+def test_a_picture_at_fault_is_refused_for_the_same_reason(sandbox: SandboxedEye, digits: dict[str, bytes]) -> None:
     path, data = next(iter(digits.items()))
     for spoilt in (data[: len(data) // 2], b"no picture", b""):
         with pytest.raises(ImageRejected) as here:
@@ -87,7 +87,7 @@ def test_a_picture_at_fault_is_refused_for_the_same_reason(sandbox: Sandbox, dig
 
 
 def test_a_picture_that_ends_its_process_is_quarantined_and_its_siblings_are_seen(
-    armed: Path, digits: dict[str, bytes], sandbox: Sandbox
+    armed: Path, digits: dict[str, bytes], sandbox: SandboxedEye
 ) -> None:
     poison, *others = digits
     (armed / f"look.{poison.replace('/', '_')}").write_text(ALWAYS)
@@ -99,7 +99,7 @@ def test_a_picture_that_ends_its_process_is_quarantined_and_its_siblings_are_see
 
 
 def test_a_picture_that_happens_to_be_there_when_its_process_ends_is_seen_all_the_same(
-    armed: Path, digits: dict[str, bytes], sandbox: Sandbox
+    armed: Path, digits: dict[str, bytes], sandbox: SandboxedEye
 ) -> None:
     path, data = next(iter(digits.items()))
     point = armed / f"look.{path.replace('/', '_')}"
@@ -113,12 +113,13 @@ def test_a_picture_that_takes_too_long_is_quarantined_and_signs_of_life_are_give
 ) -> None:
     path, data = next(iter(digits.items()))
     signs: list[int] = []
-    with Sandbox(EYE, lambda: signs.append(1)) as sandbox:
+    monkeypatch.setattr(sandboxes, "_CHANCES", 1)
+    monkeypatch.setattr("core.sandbox._SIGN_EVERY", 0.1)
+    with SandboxedEye(EYE, lambda: signs.append(1)) as sandbox:
         assert sandbox.look(data, path)
-        for name, value in (("PATIENCE", 0.5), ("_CHANCES", 1), ("_SIGN_EVERY", 0.1)):
-            monkeypatch.setattr(sandboxes, name, value)
-        assert sandbox._process is not None
-        os.kill(sandbox._process.pid, signal.SIGSTOP)
+        monkeypatch.setattr(sandbox, "_patience", 0.5)
+        assert sandbox._running is not None
+        os.kill(sandbox._running[0].pid, signal.SIGSTOP)
         signs.clear()
         with pytest.raises(ImageRejected, match=r"took more than 0\.5 s") as refused:
             sandbox.look(data, path)
@@ -129,7 +130,10 @@ def test_a_picture_that_takes_too_long_is_quarantined_and_signs_of_life_are_give
 def test_no_image_is_blamed_where_the_sandbox_does_not_start(
     digits: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandboxes.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     path, data = next(iter(digits.items()))
-    with Sandbox(EYE, lambda: None) as sandbox, pytest.raises(SandboxError, match="ends with exit code 1"):
+    with (
+        SandboxedEye(EYE, lambda: None) as sandbox,
+        pytest.raises(SandboxError, match="does not start: that ended its process with exit code 1"),
+    ):
         sandbox.look(data, path)
