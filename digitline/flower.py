@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from core.errors import SettingsError
+from core.errors import LineError, SettingsError
 from core.queues import get_app
 from core.settings import Settings
 from digitline.loopback import is_loopback
 from digitline.web import address as web_address
 
 CONFIGURATION = Path(__file__).resolve().parent.parent / "deploy" / "flowerconfig.py"
+#: What a system says of a port that is taken, and of an address that is not this host's.
+_CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 
 
 def run(settings: Settings, *, port: int | None = None) -> None:
@@ -21,6 +25,7 @@ def run(settings: Settings, *, port: int | None = None) -> None:
 
     Raises:
         SettingsError: it would listen beyond loopback without a password.
+        LineError: the address cannot be listened on.
     """
     check(settings)
     if settings.flower_auth is None:
@@ -33,7 +38,16 @@ def run(settings: Settings, *, port: int | None = None) -> None:
     page.install()
     command: Any = import_module("flower.command")
     command.Flower = page.Page
-    get_app().start(["flower", f"--conf={CONFIGURATION}"])
+    try:
+        get_app().start(["flower", f"--conf={CONFIGURATION}"])
+    except OSError as error:
+        if not isinstance(error, socket.gaierror) and error.errno not in _CANNOT_LISTEN:
+            raise
+        where = f"{settings.flower_address}, port {settings.flower_port if port is None else port}"
+        raise LineError(
+            f"Flower cannot be served on {where}: {error.strerror}.",
+            mend="Set DIGITLINE_FLOWER_PORT to a port that is free, or DIGITLINE_FLOWER_ADDRESS to an address of this host.",
+        ) from error
 
 
 def url(settings: Settings, port: int) -> str:

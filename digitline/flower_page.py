@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from flower import app
 from flower.app import Flower
 from flower.views import monitor, tasks
+from tornado.escape import json_encode
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest
 from tornado.web import OutputTransform, RequestHandler, TemplateModule, authenticated
 
+from core.settings import get_settings
 from digitline import flower_columns
+from digitline.flower_history import History
 from digitline.loopback import is_loopback
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -45,6 +49,7 @@ class Page(Flower):  # type: ignore[misc]  # Flower has no types
 def install() -> None:
     """Change Flower's own modules in this process, which is Flower's."""
     flower_columns.install()
+    app.Events = History
     tasks.TASK_COLUMNS.update(flower_columns.COLUMNS)
     # It names workers and tasks, so it asks for the password as all else does.
     monitor.Metrics.get = authenticated(monitor.Metrics.get)
@@ -74,7 +79,8 @@ class _Live(TemplateModule):
     """Every page of Flower has its bar of links in a template of its own, and with it our script and style."""
 
     def embedded_javascript(self) -> str:
-        return (_TEMPLATES / "flower.js").read_text(encoding="utf-8")
+        page = f"var WEB_PAGE = {json_encode(get_settings().flower_web_url)};\n"
+        return page + (_TEMPLATES / "flower.js").read_text(encoding="utf-8")
 
     def embedded_css(self) -> str:
         return (_TEMPLATES / "flower.css").read_text(encoding="utf-8")

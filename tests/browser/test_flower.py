@@ -24,7 +24,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flower, 
     """A Flower with a password below a prefix, and what tells it of batches."""
     folder = tmp_path_factory.mktemp("flower")
     login = ":".join(LOGIN.values())
-    with running(folder, flower_auth=SecretStr(login), flower_url_prefix="/flower") as both:
+    overrides = {"flower_url_prefix": "/flower", "flower_web_url": "https://digits.example/line/"}
+    with running(folder, flower_auth=SecretStr(login), **overrides) as both:
         both[0].login = login
         yield both
 
@@ -62,8 +63,11 @@ def test_behind_a_proxy_a_batch_turns_from_running_to_red_by_itself_and_its_page
         expect(row).to_contain_text("FAILURE")
         expect(row).to_have_class(re.compile("table-danger"))
         expect(row.locator("td").nth(1)).to_have_text(f"12 {HOSTILE}")
+        job = page.get_by_role("link", name=f"12 {HOSTILE}", exact=True)
+        expect(job).to_have_attribute("href", "https://digits.example/line/jobs/12")
         row.get_by_role("link", name="job-12-batch-3-a").click()
         expect(page.locator("dl")).to_contain_text("`digitline retry 12`")
+        expect(job).to_have_attribute("href", "https://digits.example/line/jobs/12")
         expect(page.locator("dl")).to_contain_text(POISON + HOSTILE)
         page.get_by_role("link", name="Workers").click()
         expect(page.locator("#workers-refresh-status")).to_contain_text("Updated")
@@ -76,7 +80,12 @@ def test_a_selection_is_kept_so_that_a_command_can_be_copied(chromium: Browser, 
         events.start("selected")
         row = page.locator("#tasks-table tbody tr", has_text="selected")
         expect(row).to_contain_text("STARTED")
-        row.locator("td").nth(1).select_text()
+        # In one step, for the table is drawn anew now and then.
+        page.evaluate(
+            """() => getSelection().selectAllChildren(
+                [...document.querySelectorAll("#tasks-table tbody tr")].find(row => row.innerText.includes("selected")).cells[1]
+            )"""
+        )
         events.say("task-succeeded", "selected", result="'40 scored, 0.1 s'", runtime=0.1)
         flower.row("selected", state="SUCCESS")
         page.clock.fast_forward(20_000)  # of the page's own time, in which it would have looked again

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,30 +184,42 @@ def test_pages_keep_themselves_up_to_date_and_out_of_frames(seen: tuple[Flower, 
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
 
 
-def _is_saved(home: Path, task: bytes) -> bool:
-    """Whether the history holds a task and nothing is being written to it."""
-    return any(time.time() - path.stat().st_mtime > 0.5 and task in path.read_bytes() for path in home.glob("flower*"))
-
-
-def test_history_outlives_a_kill_and_a_damaged_one_is_put_aside(tmp_path: Path) -> None:
-    with running(tmp_path) as (flower, events):
+def test_history_outlives_a_stop_and_a_kill_while_it_is_saved_and_a_damaged_one_is_put_aside(tmp_path: Path) -> None:
+    with running(tmp_path, crash_points=tmp_path) as (flower, events):
         events.start("before", job=3)
         events.say("task-succeeded", "before", result="'40 scored, 0.1 s'", runtime=0.1)
         flower.row("before", state="SUCCESS")
-        files = flower.settings.home_folder
-        wait_until(lambda: _is_saved(files, b"before"), "the history is saved", PATIENCE)
-        flower.process.kill()
+        assert flower.process.stop(signal.SIGTERM) == 0
+        flower.start()
+        events.start("after")
+        (tmp_path / "flower.written").touch()
+        assert flower.process.stop(signal.SIGTERM) == -signal.SIGKILL
         flower.start()
         kept = flower.row("before", state="SUCCESS")
         assert (kept["job"], kept["outcome"]) == ("3 scans", "40 scored, 0.1 s")
         assert flower.process.stop(signal.SIGTERM) == 0
-        for path in files.glob("flower*"):
-            path.write_bytes(b"no history" * 100)
+        saved = flower.settings.home_folder / "flower"
+        saved.write_bytes(b"no history" * 100)
         flower.start()
         assert flower.rows() == []
-        assert "Failed to load state" in flower.log
-        assert "moving it aside" in flower.log
-        assert [*files.glob("flower*.corrupt")]
+        assert f"The history in {saved} cannot be read, and is put aside as flower.corrupt" in flower.log
+        assert saved.with_name("flower.corrupt").exists()
+
+
+def test_history_is_saved_while_flower_runs(tmp_path: Path) -> None:
+    with running(tmp_path) as (flower, events):
+        events.start("before")
+        saved = flower.settings.home_folder / "flower"
+        wait_until(lambda: saved.exists() and b"before" in saved.read_bytes(), "the history is saved", PATIENCE)
+        flower.process.kill()
+        flower.start()
+        flower.row("before")
+
+
+def test_a_job_leads_to_its_page_only_where_that_is_known(seen: tuple[Flower, Events], tmp_path: Path) -> None:
+    assert "var WEB_PAGE = null;" in seen[0].ask("/tasks").text
+    with running(tmp_path, flower_web_url="https://digits.example/line</script>") as (flower, _):
+        assert r'var WEB_PAGE = "https://digits.example/line<\/script>";' in flower.ask("/tasks").text
 
 
 def test_behind_a_proxy_every_path_has_the_prefix(tmp_path: Path) -> None:

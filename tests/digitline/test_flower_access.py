@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from pydantic import SecretStr
 from core.errors import SettingsError
 from core.settings import Settings, get_settings
 from digitline import flower as flower_process
-from tests.digitline.flowers import running
+from tests.digitline.flowers import PATIENCE, running
+from tests.processes import LineProcess
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -63,6 +66,17 @@ def test_a_password_that_flower_cannot_compare_is_refused() -> None:
     with pytest.raises(SettingsError, match="ASCII") as refused:
         flower_process.check(Settings(flower_auth=SecretStr("ada:pässword")))
     assert "pässword" not in str(refused.value)
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_set(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = Settings(home=tmp_path, flower_port=port)
+        process = LineProcess(settings, "flower", log=tmp_path / "flower.log")
+        process.says(f"Flower cannot be served on 127.0.0.1, port {port}: Address already in use.")
+        wait_until(lambda: process.exit_code == 1, "it ends with 1", PATIENCE)
+    assert "Set DIGITLINE_FLOWER_PORT" in process.output
+    assert "Traceback" not in process.output
 
 
 @pytest.mark.parametrize("prefix", ["flower", "/flower/", "//evil", "/a b", "/(.*)", "/.."])
