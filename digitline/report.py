@@ -11,9 +11,10 @@ from pathlib import Path
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from core.database import Database
-from core.errors import SourceNotFound
+from core.errors import SourceNotFound, SourceUnreadable, StoreUnreachable
 from core.ledger import batches, models, results
 from core.ledger.results import Result
+from core.objects import get_store
 from core.settings import get_settings
 from core.sources import Prefix, source_at
 from core.vocabulary import Job, Model, Verdict
@@ -100,8 +101,12 @@ def _figures(findings: Findings) -> Mapping[str, str]:
 
 def _with_pictures(job: Job, shown: list[Result]) -> Iterator[tuple[Result, Picture]]:
     try:
-        album = Album(source_at(job.source), get_settings())
-    except SourceNotFound as error:
+        source = source_at(job.source)
+        if isinstance(source, Prefix):
+            # Asked once: of a store that is away one would wait for each picture anew.
+            get_store().check(source)
+        album = Album(source, get_settings())
+    except (SourceNotFound, SourceUnreadable, StoreUnreachable) as error:
         yield from ((result, Picture(note=f"No picture: {error}")) for result in shown)
         return
     for result in shown:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 
+import httpx
 from sqlalchemy import text
 
 from core.database import Database
-from core.ledger import gallery, job_counts, jobs, results
-from core.ledger.wanted import Agreement, Wanted
-from core.settings import get_settings
-from core.vocabulary import Reason, Verdict
+from core.ledger import jobs, results
+from core.settings import Settings, get_settings
+from digitline.web.app import create_app
+from digitline.web.darkroom import Darkroom
+from scheduler.producer import Line
 
 #: Jobs that `digitline status` shows.
 _LISTED = 20
@@ -31,12 +36,6 @@ def first_pages(database: Database, job_id: int) -> dict[str, float]:
         "connect": lambda: jobs.newest(database, 0),
         "status": lambda: jobs.newest(database, _LISTED),
         "status JOB": lambda: _details(database, job_id),
-        "web: a job's counts": lambda: job_counts.of_job(database, job_id),
-        "web: gallery": lambda: gallery.leaf(database, Wanted(job=job_id)),
-        "web: gallery, what there is none of": lambda: gallery.leaf(
-            database, Wanted(job=job_id, reason=Reason.SEVERAL)
-        ),
-        "web: gallery, what counts cannot tell": lambda: gallery.leaf(database, _untold(job_id)),
         "results JOB": lambda: next(results.of_job(database, job_id)),
         **{f"view {name}": _view(database, statement, job_id) for name, statement in _VIEWS.items()},
     }
@@ -50,9 +49,33 @@ def _details(database: Database, job_id: int) -> None:
     results.stage_seconds(database, job_id)
 
 
-def _untold(job_id: int) -> Wanted:
-    """Every batch has some of each, and no image is all of it."""
-    return Wanted(job=job_id, label=3, verdict=Verdict.UNCERTAIN, agreement=Agreement.WRONG, least=0.99)
+def web_pages(settings: Settings, job_id: int) -> dict[str, float]:
+    """Seconds by page of the web page, each whole, as HTML, and asked for the first time by this process."""
+    images = f"/images?job={job_id}"
+    addresses = {
+        "jobs": "/jobs",
+        "a job": f"/jobs/{job_id}",
+        "its batches": f"/jobs/{job_id}/batches",
+        "its images": images,
+        "all images": "/images",
+        "images, a cell of the matrix": f"{images}&true=9&label=4",
+        "images, a verdict": f"{images}&verdict=uncertain",
+        "images, what there is none of": f"{images}&reason=several",
+        # Every batch has some of each, and no image is all of it.
+        "images, what counts cannot tell": f"{images}&label=3&verdict=uncertain&agreement=wrong&least=0.99",
+        "an image": "/images/1/1",
+    }
+    with closing(Line.open(settings)) as line, closing(Darkroom()) as darkroom:
+        looking = partial(_look, httpx.ASGITransport(create_app(line, darkroom)))
+        return {f"web: {name}": _seconds(partial(looking, address)) for name, address in addresses.items()}
+
+
+def _look(transport: httpx.ASGITransport, address: str) -> None:
+    async def look() -> None:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            (await client.get(address)).raise_for_status()
+
+    asyncio.run(look())
 
 
 def _view(database: Database, statement: str, job_id: int) -> Callable[[], object]:
@@ -70,4 +93,5 @@ def _seconds(page: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(first_pages(Database(get_settings().database), int(sys.argv[1]))))
+    chosen, job = get_settings(), int(sys.argv[1])
+    print(json.dumps(first_pages(Database(chosen.database), job) | web_pages(chosen, job)))

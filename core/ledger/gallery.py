@@ -1,8 +1,9 @@
 """Images by what was found out about them, a page at a time, however many there are.
 
-A page is found by where the last one ended (keyset paging). Batches that hold nothing of what is wanted are told by their
-counts and left out unread; the others are read in their order until the page is full. Where what is wanted is rare and the
-counts cannot tell, a page ends after so many images, and says where the search goes on: no page takes longer than another.
+A page is found by where the one beside it ends (keyset paging), forwards and backwards alike. Batches that hold nothing of
+what is wanted are told by their counts and left out unread; the others are read in their order until the page is full. Where
+what is wanted is rare and the counts cannot tell, a page ends after so many images, and says where the search goes on: no
+page takes longer than another.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, literal, or_, select, true
 
 from core import tables
 from core.database import Database
 from core.errors import ImageNotFound
 from core.ledger import corrected
 from core.ledger.corrected import Word
+from core.ledger.jobs import UNFILED, is_split
 from core.ledger.results import Result, result_of, select_rejected, select_scored
 from core.ledger.wanted import Conditions, Wanted, asks_for_truth, hints, rejected_conditions, scored_conditions
 from core.vocabulary import BatchState
@@ -52,6 +54,12 @@ class Placed:
     source: str
     place: Place
     result: Result
+    #: Of the very model that the job is pinned to; there may be several of its name.
+    model_id: int
+    #: Whether the job reads a picture of several digits as one string.
+    split: bool
+    #: Whether the job's drop is still to be filed, so that the image may lie elsewhere in a moment.
+    unfiled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +67,61 @@ class Leaf:
     """One page of a gallery."""
 
     images: Sequence[Placed]
-    #: Where the next one begins, after this place; None: there is no more.
+    #: The page before this one ends before this place; None: this is the first.
+    before: Place | None
+    #: The next one begins after this place; None: this is the last.
     after: Place | None
-    #: Whether the page is full; where it is not and there is more, the search was broken off and may go on.
+    #: Whether the page is full; where it is not and there is more that way, the search was broken off and may go on.
     full: bool
 
 
-def leaf(database: Database, wanted: Wanted, *, after: Place | None = None, size: int = 60) -> Leaf:
-    """The next page of images: of one job in the order of its folder, of all of them the newest batch first.
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """Which images are read, from where, and which way."""
+
+    wanted: Wanted
+    #: Not read itself; None: from the first image.
+    start: Place | None
+    back: bool
+
+    @property
+    def falling(self) -> bool:
+        """Whether the numbers of the batches fall on the way."""
+        return (self.wanted.job is None) != self.back
+
+    def rank(self, row: Row[Any]) -> tuple[int, int]:
+        """Where an image's row comes on the way."""
+        return -row.batch_id if self.falling else row.batch_id, -row.position if self.back else row.position
+
+
+def leaf(
+    database: Database, wanted: Wanted, *, after: Place | None = None, before: Place | None = None, size: int = 60
+) -> Leaf:
+    """A page of images: of one job in the order of its folder, of all of them the newest batch first.
 
     Args:
         database: the ledger.
         wanted: which images.
-        after: where the page before ended; None: the first one.
+        after: where the page before this one ends; None: this is the first.
+        before: where the next page begins, for the one that ends there; goes before `after`.
         size: images on a page.
     """
+    course = _Course(wanted, before or after, back=before is not None)
     with database.read() as connection:
-        chosen, rest = _affordable(connection.execute(_select_window(wanted, after)).all())
+        chosen, rest = _affordable(connection.execute(_select_window(course)).all(), back=course.back)
         rows: list[Row[Any]] = []
         for portion in _portions(chosen):
-            rows += _read(connection, wanted, after, portion, size + 1 - len(rows))
+            rows += _read(connection, course, portion, size + 1 - len(rows))
             if len(rows) > size:
                 break
         images = [_placed(row) for row in _with_jobs(connection, rows[:size])]
-    if len(rows) > size:
-        return Leaf(images, images[-1].place, full=True)
-    return Leaf(images, rest, full=False)
+    full = len(rows) > size
+    further = images[-1].place if full else rest
+    if before is None:
+        return Leaf(images, None if after is None else Place(after.batch, after.position + 1), further, full)
+    images.reverse()
+    last = images[-1].place if images else Place(before.batch, before.position - 1)
+    return Leaf(images, further, last, full)
 
 
 def image(database: Database, place: Place) -> Placed:
@@ -103,29 +140,30 @@ def image(database: Database, place: Place) -> Placed:
     raise ImageNotFound(f"There is no image at position {place.position} of batch {place.batch}.")
 
 
-def _select_window(wanted: Wanted, after: Place | None) -> Select[Any]:
-    """The next batches in their order, and whether their counts let them hold what is wanted."""
+def _select_window(course: _Course) -> Select[Any]:
+    """The next batches on the way, and whether their counts let them hold what is wanted."""
+    wanted, start = course.wanted, course.start
     conditions: Conditions = [_batches.c.state.in_(_ENDED)]
-    newest_first = wanted.job is None
     if wanted.job is not None:
         conditions.append(_batches.c.job_id == wanted.job)
-    if after is not None:
-        conditions.append(_batches.c.id <= after.batch if newest_first else _batches.c.id >= after.batch)
+    if start is not None:
+        conditions.append(_batches.c.id <= start.batch if course.falling else _batches.c.id >= start.batch)
         # A batch that is through is not looked at again, or a search that ended with it would never get on.
-        conditions.append(or_(_batches.c.id != after.batch, _batches.c.size > after.position + 1))
-    order = _batches.c.id.desc() if newest_first else _batches.c.id
+        images_left = literal(start.position) > 0 if course.back else _batches.c.size > start.position + 1
+        conditions.append(or_(_batches.c.id != start.batch, images_left))
+    order = _batches.c.id.desc() if course.falling else _batches.c.id
     may_hold = and_(true(), *hints(wanted)).label("may_hold")
     return select(_batches.c.id, _batches.c.size, may_hold).where(*conditions).order_by(order).limit(WINDOW + 1)
 
 
-def _affordable(window: Sequence[Row[Any]]) -> tuple[list[Row[Any]], Place | None]:
-    """The batches that may hold what is wanted, as many as one page may read, and where the next search begins."""
+def _affordable(window: Sequence[Row[Any]], *, back: bool) -> tuple[list[Row[Any]], Place | None]:
+    """The batches that may hold what is wanted, as many as one page may read, and from where the search goes on."""
     chosen: list[Row[Any]] = []
     images = 0
     for place, batch in enumerate(window):
         if place == WINDOW or images > BUDGET:
             last = window[place - 1]
-            return chosen, Place(last.id, last.size)
+            return chosen, Place(last.id, 0 if back else last.size)
         if batch.may_hold:
             chosen.append(batch)
             images += batch.size
@@ -146,11 +184,10 @@ def _portions(chosen: Sequence[Row[Any]]) -> Iterator[list[int]]:
         yield portion
 
 
-def _read(
-    connection: Connection, wanted: Wanted, after: Place | None, batch_ids: Sequence[int], limit: int
-) -> list[Row[Any]]:
-    """The wanted images of these batches, in their order."""
+def _read(connection: Connection, course: _Course, batch_ids: Sequence[int], limit: int) -> list[Row[Any]]:
+    """The wanted images of these batches, in the order of the way."""
     found: list[Row[Any]] = []
+    wanted, start = course.wanted, course.start
     reviewed = asks_for_truth(wanted) and bool(corrected.of_batches(connection, batch_ids))
     for selected, columns, conditions_of in (
         (select_scored(), _scored, scored_conditions),
@@ -166,18 +203,29 @@ def _read(
         if conditions is None:
             continue
         here = [columns.batch_id.in_(batch_ids), *conditions]
-        if after is not None:
-            here.append(or_(columns.batch_id != after.batch, columns.position > after.position))
-        order = columns.batch_id.desc() if wanted.job is None else columns.batch_id
-        found += connection.execute(part.where(*here).order_by(order, columns.position).limit(limit)).all()
-    sign = -1 if wanted.job is None else 1
-    return sorted(found, key=lambda row: (sign * row.batch_id, row.position))[:limit]
+        if start is not None:
+            ahead = columns.position < start.position if course.back else columns.position > start.position
+            here.append(or_(columns.batch_id != start.batch, ahead))
+        order = (
+            columns.batch_id.desc() if course.falling else columns.batch_id,
+            columns.position.desc() if course.back else columns.position,
+        )
+        found += connection.execute(part.where(*here).order_by(*order).limit(limit)).all()
+    return sorted(found, key=course.rank)[:limit]
 
 
 def _with_jobs(connection: Connection, rows: Sequence[Row[Any]]) -> list[tuple[Row[Any], Any, Word | None]]:
     """Each image's row, that of its job, and what a person said of the image."""
+    of_job = (
+        _jobs.c.id,
+        _jobs.c.name,
+        _jobs.c.source,
+        _jobs.c.model_id,
+        _jobs.c.options,
+        and_(*UNFILED).label("unfiled"),
+    )
     chosen = (
-        select(_batches.c.id.label("batch_id"), _jobs.c.id, _jobs.c.name, _jobs.c.source, _models.c.name.label("model"))
+        select(_batches.c.id.label("batch_id"), *of_job, _models.c.name.label("model"))
         .join(_jobs, _jobs.c.id == _batches.c.job_id)
         .join(_models, _models.c.id == _jobs.c.model_id)
         .where(_batches.c.id.in_({row.batch_id for row in rows}))
@@ -190,4 +238,6 @@ def _with_jobs(connection: Connection, rows: Sequence[Row[Any]]) -> list[tuple[R
 def _placed(found: tuple[Row[Any], Any, Word | None]) -> Placed:
     row, job, word = found
     result = result_of(row, job.model, word)
-    return Placed(job.id, job.name, job.source, Place(row.batch_id, row.position), result)
+    place = Place(row.batch_id, row.position)
+    of_job = {"model_id": job.model_id, "split": is_split(job.options), "unfiled": bool(job.unfiled)}
+    return Placed(job.id, job.name, job.source, place, result, **of_job)

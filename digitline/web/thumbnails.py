@@ -28,7 +28,6 @@ _KEPT_BYTES = 32 * 1024 * 1024
 #: address names, for ever; of others, whose file may change, as long as somebody looks at a page.
 _FOR_EVER, _FOR_A_WHILE = 365 * 86_400, 60
 
-
 #: Seconds that pass between the move of a drop and its note in the ledger, and some more.
 _FILING = 0.3
 
@@ -125,8 +124,10 @@ async def _show(request: Request) -> Response:
 
 async def moved_meanwhile(request: Request, image: Placed) -> Placed | None:
     """The image where it lies now, if its drop was filed since it was looked up; a moment passes between move and note."""
-    await sleep(_FILING)
     now = await to_thread.run_sync(gallery.image, line_of(request).database, image.place)
+    if now.source == image.source and now.unfiled:
+        await sleep(_FILING)
+        now = await to_thread.run_sync(gallery.image, line_of(request).database, image.place)
     return now if now.source != image.source else None
 
 

@@ -45,6 +45,14 @@ def images(database: Database, wanted: Wanted, size: int = 3) -> list[Placed]:
     return [image for leaf in pages(database, wanted, size) for image in leaf.images]
 
 
+def pages_back(database: Database, wanted: Wanted, leaf: Leaf, size: int) -> Iterator[Leaf]:
+    """Every page before one, the nearest first."""
+    while leaf.before is not None:
+        leaf = gallery.leaf(database, wanted, before=leaf.before, size=size)
+        if leaf.images:
+            yield leaf
+
+
 WANTED: dict[str, tuple[Wanted, Callable[[Result], bool]]] = {
     "everything": (Wanted(), lambda _: True),
     "a label": (Wanted(label=3), lambda result: result.label == 3),
@@ -95,6 +103,27 @@ def test_of_all_jobs_the_newest_batch_comes_first(database: Database, job: Job) 
     assert len({image.place for image in shown}) == 18
 
 
+@pytest.mark.parametrize("name", WANTED)
+def test_the_way_back_leads_over_the_same_pages(database: Database, job: Job, name: str) -> None:
+    wanted, _ = WANTED[name]
+    for chosen in (wanted, replace(wanted, job=job.id)):
+        for size in (1, 3, 5):
+            there = [[image.place for image in leaf.images] for leaf in pages(database, chosen, size)]
+            *_, last = pages(database, chosen, size)
+            assert [[image.place for image in leaf.images] for leaf in pages_back(database, chosen, last, size)] == [
+                places for places in there[-2::-1] if places
+            ]
+
+
+def test_between_two_pages_lies_nothing_whichever_way_one_comes(database: Database, job: Job) -> None:
+    first = gallery.leaf(database, Wanted(job=job.id), size=5)
+    assert first.before is None
+    second = gallery.leaf(database, Wanted(job=job.id), after=first.after, size=5)
+    back = gallery.leaf(database, Wanted(job=job.id), before=second.before, size=5)
+    assert (back.images, back.before, back.full) == (first.images, None, False)
+    assert gallery.leaf(database, Wanted(job=job.id), after=back.after, size=5).images == second.images
+
+
 def test_a_search_is_broken_off_where_it_has_read_enough_and_goes_on_from_there(
     database: Database, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +143,9 @@ def test_a_window_ends_and_the_next_one_goes_on(database: Database, job: Job, mo
     monkeypatch.setattr(gallery, "WINDOW", 1)
     assert images(database, Wanted(job=job.id), 60) == everything
     assert images(database, Wanted(), 60)[2:] != []
+    *_, last = pages(database, Wanted(job=job.id), 60)
+    back = [leaf.images for leaf in pages_back(database, Wanted(job=job.id), last, 60)]
+    assert [image for images in reversed(back) for image in images] == everything[:-4]
 
 
 def test_batches_of_before_there_were_counts_are_read(database: Database, job: Job) -> None:
@@ -126,7 +158,7 @@ def test_batches_of_before_there_were_counts_are_read(database: Database, job: J
 
 def test_a_batch_that_is_open_shows_nothing(database: Database) -> None:
     create_job(database, [2])
-    assert gallery.leaf(database, Wanted()) == Leaf([], None, full=False)
+    assert gallery.leaf(database, Wanted()) == Leaf([], None, None, full=False)
 
 
 def test_an_image_is_found_by_its_place(database: Database, job: Job) -> None:
@@ -138,6 +170,16 @@ def test_an_image_is_found_by_its_place(database: Database, job: Job) -> None:
         gallery.image(database, Place(second.id, 4))
 
 
+def test_an_image_says_whether_its_drop_is_still_to_be_filed(database: Database) -> None:
+    job = create_job(database, [1], claim="1")
+    place = Place(batches.of_job(database, job.id)[0].id, 0)
+    score(database, job)
+    assert gallery.image(database, place).unfiled
+    jobs.mark_filed(database, jobs.get(database, job.id), "file:///done/scans")
+    filed = gallery.image(database, place)
+    assert (filed.unfiled, filed.source) == (False, "file:///done/scans")
+
+
 def test_pages_are_found_by_indexes(line: tuple[Database, Job]) -> None:  # noqa: F811
     database, job = line
     score(database, job)
@@ -146,6 +188,7 @@ def test_pages_are_found_by_indexes(line: tuple[Database, Job]) -> None:  # noqa
     for ask in (
         lambda: gallery.leaf(database, Wanted(job=job.id)),
         lambda: gallery.leaf(database, Wanted(job=job.id), after=place),
+        lambda: gallery.leaf(database, Wanted(job=job.id), before=place),
         lambda: gallery.leaf(database, rare),
         lambda: gallery.leaf(database, Wanted(job=job.id, reason=Reason.SEVERAL)),
         lambda: gallery.image(database, place),

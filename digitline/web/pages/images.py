@@ -11,11 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from core.database import Database
-from core.ledger import batches, gallery, jobs, models
+from core.ledger import gallery, jobs, models
 from core.ledger.gallery import Place, Placed
 from core.ledger.wanted import Agreement, ReadAs, Wanted
-from core.vocabulary import DIGITS, Job, Model, Reason, Verdict
+from core.vocabulary import DIGITS, Model, Reason, Verdict
 from digitline.web.darkroom import Answer, NoPicture
 from digitline.web.rendering import BadRequest, Fields, is_fragment, line_of, page, query
 from digitline.web.thumbnails import moved_meanwhile, thumbnails_of
@@ -25,7 +24,7 @@ SIZE = 60
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
-#: The filters, by the name that they have in an address; `after` stands for the page.
+#: The filters, by the name that they have in an address; `after` or `before` stands for the page.
 _FILTERS = ("job", "label", "true", "verdict", "reason", "agreement", "least", "most")
 
 
@@ -33,19 +32,31 @@ def _gallery(request: Request) -> Response:
     asked = query(request)
     wanted, database = _wanted(asked), line_of(request).database
     job = None if wanted.job is None else jobs.get(database, wanted.job)
-    leaf = gallery.leaf(database, wanted, after=_place(asked.texts.get("after")), size=SIZE)
+    after, before = _place(asked.texts.get("after")), _place(asked.texts.get("before"))
+    leaf = gallery.leaf(database, wanted, after=after, before=before, size=SIZE)
+    fragment = is_fragment(request)
+    if before is not None and leaf.before is None and not leaf.full and not fragment:
+        # Fewer are left than a page has: the first one, as it always begins.
+        before, leaf = None, gallery.leaf(database, wanted, size=SIZE)
     chosen = {name: asked.texts[name] for name in _FILTERS if asked.texts.get(name)}
     return page(
         request,
-        "found.html" if is_fragment(request) else "images.html",
+        "found.html" if fragment else "images.html",
         leaf=leaf,
         job=job,
         chosen=chosen,
         first="/images?" + urlencode(chosen),
-        next=None if leaf.after is None else "/images?" + urlencode({**chosen, "after": _written(leaf.after)}),
-        begun="after" in asked.texts,
+        previous=_beside(chosen, "before", leaf.before),
+        next=_beside(chosen, "after", leaf.after),
+        back=before is not None,
+        fragment=fragment,
         choices=_choices(),
     )
+
+
+def _beside(chosen: dict[str, str], way: str, place: Place | None) -> str | None:
+    """Address of the page before or after, where there is one."""
+    return None if place is None else "/images?" + urlencode({**chosen, way: _written(place)})
 
 
 def _choices() -> dict[str, list[str]]:
@@ -125,14 +136,13 @@ async def _image(request: Request) -> Response:
     database = line_of(request).database
     place = Place(request.path_params["batch"], request.path_params["position"])
     image = await to_thread.run_sync(gallery.image, database, place)
-    job = await to_thread.run_sync(jobs.get, database, image.job_id)
     explained = is_fragment(request) or "explain" in request.query_params
     answer: Answer | None = None
     refusal = ""
     if explained:
-        model = await to_thread.run_sync(_model_of, database, job)
+        model = await to_thread.run_sync(models.get, database, image.model_id)
         try:
-            answer = await _explain(request, image, job, model)
+            answer = await _explain(request, image, model)
         except NoPicture as error:
             refusal = str(error)
     template = "explanation.html" if is_fragment(request) else "image.html"
@@ -140,27 +150,21 @@ async def _image(request: Request) -> Response:
         request,
         template,
         image=image,
-        job=job,
         explained=explained,
         answer=answer,
         refusal=refusal,
     )
 
 
-async def _explain(request: Request, image: Placed, job: Job, model: Model) -> Answer:
+async def _explain(request: Request, image: Placed, model: Model) -> Answer:
     thumbnails = thumbnails_of(request)
     try:
-        return await thumbnails.explanation(image, model.location, split=job.split)
+        return await thumbnails.explanation(image, model.location, split=image.split)
     except NoPicture:
         moved = await moved_meanwhile(request, image)
         if moved is None:
             raise
-        return await thumbnails.explanation(moved, model.location, split=job.split)
-
-
-def _model_of(database: Database, job: Job) -> Model:
-    """The very model that the job is pinned to."""
-    return models.get(database, batches.of_job(database, job.id)[0].model_id)
+        return await thumbnails.explanation(moved, model.location, split=image.split)
 
 
 routes: list[BaseRoute] = [

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from core.ledger import job_counts, jobs, results, timings
+from core.ledger import gallery, job_counts, jobs, results, timings
+from core.ledger.wanted import ReadAs, Wanted
 from core.vocabulary import Job, JobState
 from digitline.handle import JobHandle
 from digitline.heat import confusion, heat
@@ -42,8 +43,8 @@ class Pace:
 
     @property
     def percent(self) -> float:
-        """Of its images, how many have met their end, 0 to 100."""
-        return 100 * self.finished / max(1, self.job.accounts.found)
+        """Of its images, how many have met their end, 0 to 100; of none, all."""
+        return 100 * self.finished / self.job.accounts.found if self.job.accounts.found else 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ def _list(request: Request) -> Response:
         jobs=shown,
         before=before,
         open=any(not pace.job.state.ended for pace in shown),
+        # Jobs that are pruned leave gaps: then the page before this one ends with some of this one's.
+        newer=shown[0].job.id + _JOBS + 1 if before and shown else None,
         next=shown[-1].job.id if len(found) > _JOBS else None,
     )
 
@@ -82,20 +85,21 @@ def _show(request: Request) -> Response:
     database = line_of(request).database
     job = jobs.get(database, request.path_params["job"])
     matrix, unread = confusion(results.job_confusion(database, job.id))
-    gallery = f"/images?job={job.id}"
+    images = f"/images?job={job.id}"
     counted = job_counts.of_job(database, job.id)
     return page(
         request,
         "job.html",
         pace=Pace.of(job),
         job=job,
-        gallery=gallery,
+        gallery=images,
         verdicts=counted.verdicts,
         evaluation=score_matrix(matrix) if matrix.any() else None,
         rows=heat(matrix, unread) if matrix.any() or unread.any() else None,
-        confidences=_confidence_bars(counted.confidences, gallery),
-        labels=_label_bars(counted.labels, gallery),
+        confidences=_confidence_bars(counted.confidences, images),
+        labels=_label_bars(counted.labels, images),
         rejections=counted.reasons,
+        rejected=gallery.leaf(database, Wanted(job=job.id, label=ReadAs.NOTHING), size=_SOME).images,
         batches=timings.of_job(database, job.id, limit=_SOME),
         stages=counted.stages,
         flower=line_of(request).settings.web_flower_url,
@@ -122,7 +126,8 @@ def _batches(request: Request) -> Response:
         "batches.html",
         job=job,
         batches=found[:_BATCHES],
-        after=after,
+        # Their numbers have no gaps.
+        previous=max(0, after - _BATCHES) if after > 0 else None,
         next=found[_BATCHES - 1].sequence if len(found) > _BATCHES else None,
         flower=line_of(request).settings.web_flower_url,
     )

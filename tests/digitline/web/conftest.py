@@ -17,12 +17,12 @@ from classifier.artifact import shipped_model
 from core.database import Database
 from core.ledger import batches, jobs, models
 from core.settings import Settings, get_settings
-from core.sources import to_url
+from core.sources import Source, to_url
 from core.vocabulary import Job, Manifest, NewJob, Outcome, Prediction, QueueName, Trigger
 from digitline.web.darkroom import Darkroom
 from digitline.web.process import configuration, listening
 from scheduler.producer import Line
-from tests.core.examples import outcome, take
+from tests.core.examples import create_job, outcome, score, take
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,22 @@ Scored = Callable[..., Job]
 
 @pytest.fixture
 def scored(site: Site) -> Scored:
-    """Has a folder scored: each image as the digit that is given, or rejected where there is none."""
+    """Has a folder scored, or the prefix that holds the same: each image as the digit given, or rejected where it is none."""
     models.register(
         site.database, name="shipped", sha256="5" * 64, location=str(shipped_model()), card={"name": "shipped"}
     )
 
-    def make(folder: Path, labels: dict[str, int | None], *, true: list[int] | None = None, name: str = "scans") -> Job:
-        new = NewJob(name, to_url(folder), [Manifest([*labels], true)], QueueName.EXPRESS, Trigger.CLI)
+    def make(
+        folder: Path,
+        labels: dict[str, int | None],
+        *,
+        true: list[int] | None = None,
+        name: str = "scans",
+        source: Source | None = None,
+        claim: str | None = None,
+    ) -> Job:
+        manifest = Manifest([*labels], true)
+        new = NewJob(name, to_url(source or folder), [manifest], QueueName.EXPRESS, Trigger.CLI, claim=claim)
         job = jobs.create(site.database, new)
         lease = take(site.database, batches.of_job(site.database, job.id)[0])
         found = outcome(lease, labels=[*labels.values()])
@@ -102,3 +111,11 @@ def scored(site: Site) -> Scored:
 def _with_digest(folder: Path, prediction: Prediction) -> Prediction:
     file = folder / prediction.path
     return prediction._replace(sha256=hashlib.sha256(file.read_bytes()).hexdigest()) if file.is_file() else prediction
+
+
+@pytest.fixture
+def mixed(site: Site) -> Job:
+    """A job of 12 images, the digits 0 to 9 and 0 and 1: one is read wrong, one rejected, one read as a string."""
+    job = create_job(site.database, [12], labelled=True)
+    score(site.database, job, [[0, 1, 2, 3, 4, 5, 6, 7, 8, 4, None, "17"]])
+    return jobs.get(site.database, job.id)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from core.ledger import batches, gallery, sweeps
+from core.ledger import batches, gallery, jobs, sweeps
 from core.ledger.gallery import Place
 from core.settings import get_settings
+from core.sources import to_url
 from core.vocabulary import Outcome, Reason
+from digitline.web import thumbnails
 from digitline.web.darkroom import Darkroom, NoPicture
 from tests.core.examples import MAX_ATTEMPTS, create_job, exhaust, rejection, take
 from tests.digitline.web.conftest import Scored, Site
@@ -67,6 +70,26 @@ def test_a_file_that_is_gone_or_no_picture_has_a_stand_in(site: Site, scored: Sc
         refused = site.client.get(f"/images/1/{position}?explain=1")
         assert 'class="note bad"' in refused.text
     assert "There is no such file." in site.client.get("/images/1/0?explain=1").text
+
+
+def test_a_drop_that_is_filed_while_one_looks_is_found_where_it_lies_now(
+    site: Site, scored: Scored, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+
+    async def meanwhile(seconds: float) -> None:
+        """What happens in the time between the move of a drop and its note."""
+        waits.append(seconds)
+        jobs.mark_filed(site.database, dropped, to_url(folder.with_name("done")))
+
+    monkeypatch.setattr(thumbnails, "sleep", meanwhile)
+    dropped, other = scored(folder, {"0.png": 7}, claim="1"), scored(folder, {"1.png": 2})
+    folder.rename(folder.with_name("done"))
+    # Nobody waits for what will not be moved.
+    assert site.client.get(f"/images/{other.id}/0/original.png").status_code == 307
+    assert waits == []
+    assert site.client.get(f"/images/{dropped.id}/0/original.png").headers["content-type"] == "image/png"
+    assert len(waits) == 1
 
 
 def test_an_image_that_comes_back_is_shown(site: Site, scored: Scored, folder: Path) -> None:
@@ -126,11 +149,20 @@ def test_a_picture_that_ends_its_process_is_none_and_the_next_one_is_shown(
         assert site.client.get(f"/images/1/{position}/original.png").status_code == 200
     room = Darkroom()
     try:
-        with pytest.raises(NoPicture, match="ends the process"):
+        with pytest.raises(NoPicture, match="looking at it ended its process by SIGKILL"):
             room.picture(gallery.image(site.database, Place(1, 0)))
         assert room.picture(gallery.image(site.database, Place(1, 1))).original is not None
     finally:
         room.close()
+
+
+def walk(site: Site, address: str, way: str) -> Iterator[tuple[str, list[str]]]:
+    """The pages of a gallery that follow each other, each with its address and the paths of its images."""
+    while address:
+        page = site.client.get(address).text
+        yield address, re.findall(r'<div class="path"[^>]*>([^<]+)</div>', page)
+        following = re.search(rf'href="([^"]+)" rel="{way}"', page)
+        address = following[1].replace("&amp;", "&") if following else ""
 
 
 def test_a_gallery_leads_through_all_its_pages(site: Site) -> None:
@@ -138,13 +170,14 @@ def test_a_gallery_leads_through_all_its_pages(site: Site) -> None:
     (batch,) = batches.of_job(site.database, job.id)
     lease = take(site.database, batch)
     batches.finish(site.database, lease, Outcome([], [rejection(lease, at) for at in range(130)], []))
-    address, shown = f"/images?job={job.id}&reason=truncated", []
-    while address:
-        page = site.client.get(address).text
-        shown += re.findall(r'<div class="path">([^<]+)</div>', page)
-        following = re.search(r'href="([^"]+)" rel="next"', page)
-        address = following[1].replace("&amp;", "&") if following else ""
-    assert shown == [f"1/{number}.png" for number in range(130)]
+    first = f"/images?job={job.id}&reason=truncated"
+    there = list(walk(site, first, "next"))
+    assert [path for _, paths in there for path in paths] == [f"1/{number}.png" for number in range(130)]
+    back = list(walk(site, there[-1][0], "prev"))
+    assert [paths for _, paths in back] == [paths for _, paths in reversed(there)]
+    # The first page is the first page, whichever way one comes to it.
+    ((_, paths),) = walk(site, f"{first}&before=1-40", "prev")
+    assert paths == there[0][1]
 
 
 def test_a_search_that_is_broken_off_goes_on_by_itself(
@@ -161,6 +194,13 @@ def test_a_search_that_is_broken_off_goes_on_by_itself(
         found = site.client.get(further.replace("&amp;", "&"), headers={"HX-Request": "true"}).text
         further = next(iter(re.findall(r'hx-get="([^"]+)"', found)), "")
     assert "b.png" in found
+    # Backwards as well, and what is found comes above.
+    (page, found) = (site.client.get("/images?label=9&before=1-0").text, "")
+    (further,) = re.findall(r'hx-get="([^"]+before=[^"]+)"', page)
+    while further:
+        found = site.client.get(further.replace("&amp;", "&"), headers={"HX-Request": "true"}).text + found
+        further = next(iter(re.findall(r'hx-get="([^"]+)"', found.partition("<ul")[0])), "")
+    assert "b.png" not in found
     assert "There is no such image" in site.client.get("/images?label=7&job=1").text
 
 

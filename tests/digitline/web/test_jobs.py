@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from urllib.parse import unquote
 
 import httpx
-import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import update
 
-from core.ledger import batches, jobs
-from core.vocabulary import JobState
-from tests.core.examples import create_job, new_job, outcome, score, take
-from tests.digitline.conftest import Digitline
-from tests.digitline.web.conftest import Scored, Site
+from core import tables
+from core.ledger import batches, jobs, sweeps
+from core.queues import SCORE_BATCH
+from core.settings import get_settings
+from core.vocabulary import Job, JobState
+from tests.core.examples import MAX_ATTEMPTS, create_job, exhaust, new_job, outcome, score, take
+from tests.digitline.web.conftest import Serve, Site
 
 
 def links(answer: httpx.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
     return [address.replace("&amp;", "&") for address in re.findall(r'href="([^"]+)"', answer.text)]
-
-
-@pytest.fixture
-def mixed(site: Site) -> Iterator[jobs.Job]:
-    """A job of 12 images, the digits 0 to 9 and 0 and 1: one is read wrong, one rejected, one read as a string."""
-    job = create_job(site.database, [12], labelled=True)
-    score(site.database, job, [[0, 1, 2, 3, 4, 5, 6, 7, 8, 4, None, "17"]])
-    return jobs.get(site.database, job.id)
 
 
 def test_a_ledger_without_jobs_says_how_to_begin(site: Site) -> None:
@@ -63,6 +56,9 @@ def test_many_jobs_have_pages_by_number(site: Site) -> None:
         jobs.create(site.database, new_job())
     first = site.client.get("/jobs")
     (older,) = [link for link in links(first) if "before" in link]
+    (newer,) = re.findall(r'href="([^"]+)" rel="prev"', site.client.get(older).text)
+    newest = [link for link in links(site.client.get(newer)) if re.fullmatch(r"/jobs/\d+", link)]
+    assert newest == [f"/jobs/{number}" for number in range(27, 2, -1)]
     shown = [
         link for page in (first, site.client.get(older)) for link in links(page) if re.fullmatch(r"/jobs/\d+", link)
     ]
@@ -115,14 +111,26 @@ def test_progress_is_asked_for_until_the_job_ends_and_then_the_page_is_shown_ane
     assert "hx-get" not in ended.text
 
 
-def test_batches_have_pages_and_a_link_to_flower_where_it_is_known(site: Site) -> None:
+def test_batches_have_pages(site: Site) -> None:
     job = create_job(site.database, [1] * 101)
     page = site.client.get(f"/jobs/{job.id}")
     assert f"/jobs/{job.id}/batches" in links(page)
     assert "Flower" not in page.text
     (following,) = [link for link in links(site.client.get(f"/jobs/{job.id}/batches")) if "after=" in link]
-    last = site.client.get(following).text
-    assert re.findall(r'<tr><td class="number">(\d+)</td>', last) == ["101"]
+    last = site.client.get(following)
+    assert re.findall(r'<tr><td class="number">(\d+)</td>', last.text) == ["101"]
+    assert f"/jobs/{job.id}/batches" in re.findall(r'href="([^"]+)" rel="prev"', last.text)
+
+
+@pytest.mark.usefixtures("home")
+def test_batches_lead_to_their_tasks_in_flower(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITLINE_WEB_FLOWER_URL", "http://flower.example/f")
+    get_settings.cache_clear()
+    with serve() as site:
+        job = create_job(site.database, [1, 1])
+        for page in (f"/jobs/{job.id}", f"/jobs/{job.id}/batches"):
+            tasks = [unquote(link.partition("?name=")[2]) for link in links(site.client.get(page)) if "flower" in link]
+            assert tasks == [f"{SCORE_BATCH} job-{job.id}-batch-{which}" for which in ("1-", "2-", "")]
 
 
 def test_a_job_is_paused_resumed_and_cancelled(site: Site) -> None:
@@ -138,33 +146,54 @@ def test_a_job_is_paused_resumed_and_cancelled(site: Site) -> None:
     assert site.post(f"/jobs/{job.id}/burn").status_code == 400
 
 
-def test_downloads_are_what_the_command_line_writes(
-    site: Site, mixed: jobs.Job, digitline: Digitline, tmp_path: Path
-) -> None:
-    for form in ("csv", "json"):
-        file = tmp_path / form
-        assert digitline("results", str(mixed.id), "--format", form, "--output", str(file)).code == 0
-        answer = site.client.get(f"/jobs/{mixed.id}/results.{form}")
-        assert answer.content == file.read_bytes()
-        assert answer.headers["content-disposition"] == f'attachment; filename="job-{mixed.id}.{form}"'
-    table = pq.read_table(io.BytesIO(site.client.get(f"/jobs/{mixed.id}/results.parquet").content))
-    assert table.num_rows == 12
-    assert site.client.get(f"/jobs/{mixed.id}/results.xls").status_code == 400
-
-
-def test_the_report_opens_and_can_run_nothing(site: Site, scored: Scored, tmp_path: Path) -> None:
-    job = scored(tmp_path, {"a.png": 3, "b.png": None}, true=[3, 4])
-    answer = site.client.get(f"/jobs/{job.id}/results.html")
-    assert "<h1>scans" in answer.text
-    assert "How it was made" in answer.text
-    policy = answer.headers["content-security-policy"]
-    assert "sandbox" in policy
-    assert "script-src" not in policy
-
-
 def test_what_went_wrong_is_on_the_page(site: Site) -> None:
     job = create_job(site.database, [2])
     (batch,) = batches.of_job(site.database, job.id)
     lease = take(site.database, batch)
     batches.release(site.database, lease, "the share is <gone>")
     assert "the share is &lt;gone&gt;" in site.client.get(f"/jobs/{job.id}").text
+
+
+def _failed(site: Site) -> Job:
+    job = create_job(site.database, [2])
+    exhaust(site.database, batches.of_job(site.database, job.id)[0])
+    sweeps.quarantine_exhausted(site.database, MAX_ATTEMPTS)
+    return job
+
+
+def _scored(site: Site, labels: list[int] | None, **options: object) -> Job:
+    job = create_job(site.database, [2], **options)
+    with site.database.begin() as connection:
+        manifest = {"paths": ["1/0.png", "1/1.png"], "true_labels": labels}
+        connection.execute(update(tables.batches).values(manifest=manifest))
+    score(site.database, job)
+    return job
+
+
+def _steered(site: Site, action: str) -> Job:
+    job = create_job(site.database, [2, 2])
+    site.post(f"/jobs/{job.id}/{action}")
+    return job
+
+
+#: Jobs as there are few, by what is odd about them.
+ODD: dict[str, Callable[[Site], Job]] = {
+    "without images": lambda site: create_job(site.database, []),
+    "failed": _failed,
+    "cancelled": lambda site: _steered(site, "cancel"),
+    "paused": lambda site: _steered(site, "pause"),
+    "without labels": lambda site: _scored(site, None),
+    "with one label": lambda site: _scored(site, [0, None]),
+    "with a long name": lambda site: _scored(site, None, name="ä" * 200),
+    "with a hostile name": lambda site: _scored(site, None, name="</title><script>alert(1)</script>\n\udcff\u202e"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_job_has_all_its_pages(site: Site, odd: str) -> None:
+    job = ODD[odd](site)
+    forms = [f"/jobs/{job.id}/results.{form}" for form in ("csv", "json", "parquet", "html")]
+    for address in ("/jobs", f"/jobs/{job.id}", f"/jobs/{job.id}/batches", f"/images?job={job.id}", *forms):
+        answer = site.client.get(address)
+        assert answer.status_code == 200, address
+        assert b"<script>alert" not in answer.content or "html" not in answer.headers["content-type"]
