@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+CHROMIUM ?= chromium
 
 # A stamp changes when its pins do, and then what it stands for is made anew.
 RUNTIME := $(VENV)/.runtime-installed
@@ -16,7 +17,7 @@ BROWSING := $(VENV)/.browsing-installed
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(RUNTIME) ## Make .venv and install the pinned requirements
@@ -58,15 +59,20 @@ test: $(DEVELOPMENT) ## Run the tests, a file to each core; ARGS="tests/core -k 
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(BROWSING) ## Take the pictures of docs/flower.md from a real line in a real browser; CHROMIUM names the browser
-	$(BIN)/python -m tests.browser.screenshots_flower $(ARGS)
+screenshots: chromium $(BROWSING) ## Take the pictures of the docs from real lines in a real browser, 3 minutes; CHROMIUM names the browser
+	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.browser.screenshots_flower
+	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.browser.pictures
 
 .PHONY: test-web
-test-web: $(BROWSING) ## Drive the web page in headless Chromium, 3 minutes; ARGS="-k upload" chooses
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
-		{ echo "make test-web needs Chromium on the PATH: sudo apt-get install chromium"; exit 1; }
-	$(BIN)/python -m pytest -o 'norecursedirs=.*' tests/browser $(ARGS)
+test-web: chromium $(BROWSING) ## Drive the pages in headless Chromium, 3 minutes; CHROMIUM names the browser, ARGS="-k upload" chooses
+	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -o 'norecursedirs=.*' tests/browser $(ARGS)
+
+# Before all else, for it takes minutes to install the rest. No other browser than Debian's can be installed.
+.PHONY: chromium
+chromium:
+	@command -v "$(CHROMIUM)" >/dev/null || { test "$(CHROMIUM)" = chromium && test "$$(id -u)" = 0 && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium && command -v chromium >/dev/null; } || \
+		{ echo "There is no browser $(CHROMIUM): sudo apt-get install chromium, or name one: make CHROMIUM=/usr/bin/google-chrome"; exit 1; }
 
 .PHONY: chaos
 chaos: $(DEVELOPMENT) ## Kill, freeze and cut the whole line while folders arrive; ARGS="--minutes 3 --seed 1"

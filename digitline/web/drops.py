@@ -17,7 +17,7 @@ from typing import BinaryIO
 from core.errors import DigitlineError, DiskFull
 from core.room import check_disk
 from core.settings import Settings
-from digitline.web.names import numbered, safe_name, safe_path
+from digitline.web.names import drop_name, numbered, safe_path
 from digitline.web.rendering import Refused
 
 #: Bytes after which it is looked at again how much is free.
@@ -130,7 +130,7 @@ class Drop:
         if len(entries) == 1 and entries[0].is_dir():
             folder = entries[0]
             name = folder.name
-        return self._rename(folder, safe_name(name))
+        return self._rename(folder, drop_name(name))
 
     def close(self) -> None:
         """Remove what was not handed over."""

@@ -12,8 +12,9 @@ from digitline.web.rendering import BadRequest
 
 #: Bytes of a field that is no file at most.
 _LONGEST_FIELD = 4096
-#: Field that holds the path of the file after it, for browsers send a file's last name alone.
-PATH = "path"
+#: Fields that are kept: the name of the whole, and the path of the file that comes next, for browsers send a file's last
+#: name alone.
+NAME, PATH = "name", "path"
 
 
 class Receiver(Protocol):
@@ -30,7 +31,7 @@ class Receiver(Protocol):
 
 
 class Multipart:
-    """Takes a form apart: its files go to the receiver, its short fields are kept."""
+    """Takes a form apart: its files go to the receiver, the two fields that mean something are kept."""
 
     def __init__(self, content_type: str, receiver: Receiver) -> None:
         """Begin.
@@ -45,7 +46,7 @@ class Multipart:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             raise BadRequest("An upload must be a form with files.")
-        #: Fields by name; of a name that comes again, the last.
+        #: What `NAME` and `PATH` hold; of one that comes again, the last.
         self.fields: dict[str, str] = {}
         self._receiver = receiver
         self._header: tuple[bytes, bytes] = (b"", b"")
@@ -119,7 +120,7 @@ class Multipart:
     def _end(self) -> None:
         if self._is_file:
             self._receiver.end()
-        else:
+        elif self._name in (NAME, PATH):
             self.fields[self._name] = self._text.decode("utf-8", "replace")
 
     def _end_all(self) -> None:

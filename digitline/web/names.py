@@ -22,10 +22,17 @@ def safe_path(given: str) -> PurePosixPath | None:
         given: as the browser sends it, `/` between the folders.
     """
     names = [part for part in given.split("/") if part]
-    # Before anything is replaced, or what is hidden would not be any more.
-    if not names or len(names) > DEEPEST or any(ignored(name.strip()) for name in names):
+    safe = [safe_name(name) for name in names]
+    # Also before anything is replaced, or what is hidden would not be any more.
+    if not names or len(names) > DEEPEST or any(map(ignored, [name.strip() for name in names] + safe)):
         return None
-    return PurePosixPath(*(safe_name(name) for name in names))
+    return PurePosixPath(*safe)
+
+
+def drop_name(given: str) -> str:
+    """A safe name for a drop, which the inbox does not take for one that is nobody's."""
+    name = safe_name(given)
+    return f"_{name}_" if ignored(name) else name
 
 
 def safe_name(given: str) -> str:

@@ -14,6 +14,7 @@ from core.settings import Settings
 from digitline.web import address as addresses
 from digitline.web.app import create_app
 from digitline.web.darkroom import Darkroom
+from digitline.web.patience import Patient
 from scheduler.producer import Line
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def configuration(line: Line, darkroom: Darkroom) -> uvicorn.Config:
     """How the page is served."""
     return uvicorn.Config(
         create_app(line, darkroom),
+        http=Patient,
         lifespan="off",
         ws="none",
         log_config=None,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from core.database import Database
 from core.ledger import jobs
 from core.settings import Settings
 from core.vocabulary import Runtime
+from tests.browser.chromium import launched
 from tests.digits import digit_folder, string_picture
 from tests.processes import LineProcess, running
 from tests.servers import free_port
@@ -70,15 +70,9 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    path = shutil.which("chromium")
-    assert path is not None, "chromium is not on the PATH; `make test-web` installs it."
-    # Root has no sandbox, in a container least of all.
-    options = ["--no-sandbox"] if os.getuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=options)
+    """One browser for all tests."""
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -11,12 +9,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from core.database import Database
 from core.ledger import jobs
 from core.settings import Settings
 from core.vocabulary import Runtime
+from tests.browser.chromium import launched
 from tests.digits import digit_folder, string_picture
 from tests.processes import running
 from tests.servers import free_port
@@ -66,11 +65,8 @@ def _line() -> Iterator[Settings]:
 
 @contextmanager
 def _page(settings: Settings) -> Iterator[Page]:
-    options = ["--no-sandbox"] if os.getuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+    with launched() as browser:
         yield browser.new_page(base_url=_url(settings), viewport={"width": 1100, "height": 800})
-        browser.close()
 
 
 def _drop(settings: Settings) -> None:

@@ -6,7 +6,6 @@ Of 400 digits one file is damaged, one is no image, and one ends every process t
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -14,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from core.crash import ALWAYS
 from core.settings import Settings
 from core.vocabulary import Runtime
+from tests.browser.chromium import launched
 from tests.digits import digit_folder
 from tests.environment import ROOT
 from tests.processes import LineProcess
@@ -92,12 +91,8 @@ def _drop(folder: Path) -> Path:
 
 @contextmanager
 def _page() -> Iterator[Page]:
-    # Root may not use its sandbox; nothing but our own page is opened.
-    options = {"executable_path": os.environ.get("CHROMIUM", shutil.which("chromium")), "args": ["--no-sandbox"]}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**options)
+    with launched() as browser:
         yield browser.new_page(viewport={"width": 1280, "height": 780})
-        browser.close()
 
 
 def _take(page: Page, path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +20,8 @@ from core import tables
 from core.database import Database
 from core.ledger import corrected, jobs, reviews
 from tests.browser.conftest import Line, Visit
+from tests.processes import running
+from tests.servers import free_port
 from tests.waiting import wait_until
 
 
@@ -121,6 +126,15 @@ def test_what_was_said_survives_that_the_page_is_loaded_anew(visit: Visit, addre
     assert words(database, 0) == {}
 
 
+def test_who_leaves_the_page_at_once_has_said_it_all_the_same(visit: Visit, address: str, database: Database) -> None:
+    page = visit(address)
+    page.wait_for_load_state("networkidle")
+    for key in "12345":
+        page.keyboard.press(key)
+    page.goto("/jobs")
+    assert sorted(words(database, 5).values()) == [*"12345"]
+
+
 def test_two_reviewers_see_different_images_and_who_leaves_gives_back(
     visit: Visit, address: str, database: Database
 ) -> None:
@@ -203,17 +217,70 @@ def test_a_queue_that_is_empty_says_so(visit: Visit, address: str, number: int, 
     expect(page.locator("#stage")).to_be_hidden()
 
 
-def test_what_was_reviewed_is_taken_along_and_counts_on_the_jobs_page(
-    visit: Visit, address: str, number: int, database: Database, scans: Path
+def test_a_word_is_in_the_matrix_at_once_and_out_of_it_when_it_is_taken_back(
+    visit: Visit, address: str, number: int, database: Database
+) -> None:
+    page, watching = visit(address), visit(f"/jobs/{number}")
+    read = int(page.locator("#read").inner_text())
+    word = (read + 1) % 10
+
+    def cell() -> int:
+        watching.reload()
+        found = watching.get_by_role("link", name=re.compile(f"^{word} read as {read}:"))
+        return int(found.inner_text()) if found.count() else 0
+
+    before = cell()
+    tell(page, str(word))
+    words(database, 1)
+    assert cell() == before + 1
+    assert jobs.get(database, number).reviewed == 1
+    page.keyboard.press("u")
+    words(database, 0)
+    assert cell() == before
+
+
+def test_a_restart_of_the_page_in_the_middle_loses_no_word_and_review_goes_on(
+    visit: Visit, line: Line, number: int, database: Database, tmp_path: Path
+) -> None:
+    settings = line.settings.model_copy(update={"web_port": free_port()})
+    page = visit("/jobs")
+    with running(settings, "web", log=tmp_path / "web.log") as web:
+        web.says("the web page is at")
+        page.goto(f"http://127.0.0.1:{settings.web_port}/review?job={number}")
+        first = tell(page, "7")
+        words(database, 1)
+        second = path_of(page)
+        page.evaluate("sending")  # until nothing is asked for any more
+        web.stop()
+    with running(settings, "web", log=tmp_path / "again.log") as web:
+        web.says("the web page is at")
+        assert tell(page, "8") == second
+        assert words(database, 2) == {first: "7", second: "8"}
+        page.keyboard.press("u")
+        page.keyboard.press("u")
+        expect(page.locator("#path")).to_have_text(first)
+        assert words(database, 0) == {}
+        page.goto(line.url)
+
+
+def test_what_was_reviewed_is_taken_along_in_all_three_forms(
+    visit: Visit, address: str, database: Database, scans: Path
 ) -> None:
     page = visit(address)
     path = tell(page, "4")
     words(database, 1)
-    assert jobs.get(database, number).reviewed == 1
     page.goto("/learn")
-    with page.expect_download() as started:
-        page.get_by_role("link", name="Class folders").click()
-    with zipfile.ZipFile(io.BytesIO(Path(started.value.path()).read_bytes())) as archive:
+
+    def taken(name: str) -> bytes:
+        with page.expect_download() as started:
+            page.get_by_role("link", name=name, exact=True).click()
+        return Path(started.value.path()).read_bytes()
+
+    with zipfile.ZipFile(io.BytesIO(taken("Class folders (ZIP)"))) as archive:
         (name,) = archive.namelist()
         assert name.startswith("4/")
         assert archive.read(name) == (scans / path).read_bytes()
+    (row,) = csv.DictReader(io.StringIO(taken("CSV").decode()))
+    assert (row["path"], row["label"]) == (path, "4")
+    (task,) = json.loads(taken("Label Studio"))
+    assert task["annotations"][0]["result"][0]["value"] == {"choices": ["4"]}

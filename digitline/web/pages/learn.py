@@ -17,7 +17,7 @@ from core.ledger.corrected import Reviewed
 from core.settings import Settings
 from core.vocabulary import DIGITS, Verdict
 from digitline.corrected import Exported, Files, class_files, reviewed_images, write_label_studio, write_table
-from digitline.plain import printable
+from core.plain import printable
 from digitline.web.rendering import BadRequest, line_of, page, query
 
 #: Bytes that are sent at a time.

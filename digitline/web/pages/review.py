@@ -12,7 +12,7 @@ from core.ledger.corrections import Withdrawal, Word
 from core.ledger.gallery import Place, Placed
 from core.ledger.results import Result
 from core.vocabulary import DIGITS, Verdict
-from digitline.plain import printable
+from core.plain import printable
 from digitline.web.rendering import BadRequest, Fields, fields, line_of, page, query, see
 from digitline.web.reviewers import LONGEST_NAME, holder, remember, rename, reviewer
 from digitline.web.thumbnails import version

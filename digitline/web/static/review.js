@@ -23,7 +23,8 @@ const spoken = (word) => ({ not_a_digit: "not a digit", several: "several digits
 
 async function ask(address, values) {
   const body = new URLSearchParams({ ...values, ...(job ? { job } : {}) });
-  const answer = await fetch(address, { method: "POST", body, headers: { accept: "application/json" } });
+  // Kept alive, for whoever leaves the page has said it all the same.
+  const answer = await fetch(address, { method: "POST", body, headers: { accept: "application/json" }, keepalive: true });
   if (answer.ok) return answer.json();
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   throw new Error(page.querySelector("main .note")?.textContent.trim() || `The answer was ${answer.status}.`);
@@ -126,11 +127,17 @@ async function refill(count = false) {
   }
 }
 
+function send(entry) {
+  if (entry.sent) return null;
+  entry.sent = true;
+  return ask("/review/say", { batch: entry.image.batch, position: entry.image.position, word: entry.word });
+}
+
 function say(word) {
   const image = queue.shift();
   if (!image || !word) return;
-  const entry = { image, word };
-  entry.kept = enqueue(() => ask("/review/say", { batch: image.batch, position: image.position, word }));
+  const entry = { image, word, sent: false };
+  entry.kept = enqueue(() => send(entry));
   entry.kept.catch((error) => {
     told.splice(told.indexOf(entry), 1);
     queue.unshift(image);
@@ -203,7 +210,10 @@ at("undo").addEventListener("submit", (event) => {
   undo();
 });
 at("skip").addEventListener("click", putOff);
-window.addEventListener("pagehide", () => navigator.sendBeacon("/review/leave", new URLSearchParams()));
+window.addEventListener("pagehide", () => {
+  told.forEach(send); // What still waits for its turn has none any more.
+  navigator.sendBeacon("/review/leave", new URLSearchParams());
+});
 // A page that comes back as it was left has given its images back.
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 setInterval(() => refill(true).catch(complain), RENEW);

@@ -15,7 +15,7 @@ from sqlalchemy import insert, update
 
 from classifier.artifact import model_sha256, shipped_model
 from core import tables
-from core.ledger import batches, corrections
+from core.ledger import batches, corrections, models
 from core.ledger.corrections import Word
 from core.vocabulary import Job
 from digitline.setup import register_folder
@@ -86,6 +86,13 @@ def test_models_are_listed_with_their_aliases_and_what_allowed_them(site: Site, 
     card = site.client.get(f"/models/{other}").text
     assert "no reviewed image" in card
     assert site.client.get("/models/99").status_code == 404
+
+
+@pytest.mark.parametrize("card", [{}, {"test": 1, "fast": {}, "careful": [{}, 7], "corrections": "all"}])
+def test_of_a_card_is_shown_what_it_has(site: Site, card: dict[str, object]) -> None:
+    found = models.register(site.database, name="bare", sha256="7" * 64, location="/nowhere", card=card)
+    assert "no reviewed image" in site.client.get(f"/models/{found.id}").text
+    assert "bare" in site.client.get("/models").text
 
 
 def test_two_models_are_compared_by_the_shadow_with_the_images_they_differ_on(site: Site, job: Job, other: int) -> None:

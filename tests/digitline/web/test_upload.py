@@ -6,6 +6,7 @@ import dataclasses
 import re
 import socket
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from core.vocabulary import Trigger
 from digitline.web import drops
 from digitline.web.names import LONGEST_NAME, safe_name, safe_path
 from scheduler.inbox import Inbox, prepare_folders
+from scheduler.names import ignored
 from scheduler.producer import Line
 from tests.core.examples import new_job, register_model
 from tests.digitline.web.conftest import Serve, Site
@@ -128,6 +130,28 @@ def test_the_name_of_a_drop_is_made_safe(site: Site, inbox: Path) -> None:
         assert (inbox / expected).is_dir(), name
     assert safe_name("x" * 500 + ".jpeg") == "x" * (LONGEST_NAME - 5) + ".jpeg"
     assert str(safe_path("a b/ä.png")) == "a b/ä.png"
+
+
+@pytest.mark.parametrize("name", ["_READY", "#3", "~$a", "monday.tmp", "monday.part", "Thumbs.db", "?READY", ".x"])
+def test_a_drop_whose_name_means_something_to_the_inbox_is_found_all_the_same(
+    site: Site, inbox: Path, name: str
+) -> None:
+    answer = site.post("/upload", **form(("a.png", PNG), name=name))
+    (drop,) = inbox.iterdir()
+    assert not ignored(drop.name)
+    assert answer.headers["location"] == f"/upload/arrived?{urlencode({'name': drop.name, 'after': 0})}"
+
+
+def test_a_name_that_is_made_safe_does_not_come_to_mean_something(site: Site, inbox: Path) -> None:
+    site.post("/upload", **form(("s/a.png", PNG), ("s/?READY", b""), ("s/b.part.", b""), ("s/.. .tmp.", b"")))
+    assert not [file for file in files_below(inbox) if any(map(ignored, file.split("/")))]
+    assert "s/a.png" in files_below(inbox)
+
+
+def test_names_that_another_system_takes_for_one_are_two_files(site: Site, inbox: Path) -> None:
+    names = ["s/a.png", "s/A.png", "s/\u00e9.png", "s/e\u0301.png"]
+    site.post("/upload", **form(*((name, PNG) for name in names)))
+    assert files_below(inbox) == set(names)
 
 
 def test_an_upload_of_nothing_is_refused(site: Site, inbox: Path) -> None:
