@@ -21,7 +21,7 @@ from core.ledger import corrected
 from core.ledger.corrected import Reviewed
 from core.settings import Settings
 from core.sources import Prefix, source_at, to_path, to_url
-from digitline.plain import encodable
+from core.plain import encodable
 
 #: Columns of the table; the first two are those of a `labels.csv`.
 COLUMNS = ("path", "label", "job", "source", "predicted", "confidence", "reviewed_by", "reviewed_at", "sha256")
@@ -109,7 +109,9 @@ def class_files(images: Iterable[Reviewed], files: Files, exported: Exported) ->
             exported.missing.append((image.path, str(error)))
             continue
         exported.images[_folder(image)] += 1
-        yield _free_name(f"{_folder(image)}/", PurePosixPath(image.path).name, taken), data
+        # What is one name here leads out of the folder where `\` parts names, and an archive may be opened there.
+        name = PurePosixPath(image.path).name.replace("\\", "_")
+        yield _free_name(f"{_folder(image)}/", name, taken), data
 
 
 def write_folders(images: Iterable[Reviewed], output: Path, settings: Settings) -> Exported:
@@ -140,7 +142,8 @@ def write_table(images: Iterable[Reviewed], stream: IO[str]) -> Exported:
         images: reviewed ones.
         stream: of UTF-8 with surrogate escapes, so that every name comes back as it was.
     """
-    exported, writer = Exported(), csv.writer(stream, lineterminator="\n")
+    # Lines end by `\r\n`: a `\r` in a name is quoted only where it is a part of that.
+    exported, writer = Exported(), csv.writer(stream)
     writer.writerow(COLUMNS)
     for image in images:
         if image.word.label is None:

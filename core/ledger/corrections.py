@@ -25,7 +25,7 @@ from core.errors import ImageNotFound
 from core.ledger.corrected import Correction, Word, as_correction, of_job
 from core.ledger.gallery import Place
 
-__all__ = ["Correction", "Place", "Withdrawal", "Word", "of_job", "record", "say", "withdraw", "withdraw_of"]
+__all__ = ["Correction", "Place", "Withdrawal", "Word", "keep", "of_job", "record", "say", "withdraw", "withdraw_of"]
 
 _corrections, _batches = tables.corrections, tables.batches
 
@@ -58,7 +58,7 @@ def record(database: Database, job_id: int, path: str, word: Word | int, *, by: 
     """
     said = Word.digit(word) if isinstance(word, int) else word
     with database.begin() as connection:
-        return _say(connection, _find(connection, job_id, path), said, by)
+        return keep(connection, _find(connection, job_id, path), said, by=by)
 
 
 def say(database: Database, place: Place, word: Word, *, by: str) -> Correction:
@@ -68,7 +68,7 @@ def say(database: Database, place: Place, word: Word, *, by: str) -> Correction:
         ImageNotFound: no image that was scored or rejected stands there.
     """
     with database.begin() as connection:
-        return _say(connection, place, word, by)
+        return keep(connection, place, word, by=by)
 
 
 def withdraw(database: Database, *, by: str, correction_id: int | None = None) -> Withdrawal | None:
@@ -97,7 +97,19 @@ def withdraw_of(database: Database, job_id: int, path: str, *, by: str) -> Withd
     return _withdraw(database, and_(_at(_corrections, place), _corrections.c.stands), by)
 
 
-def _say(connection: Connection, place: Place, word: Word, by: str) -> Correction:
+def keep(connection: Connection, place: Place, word: Word, *, by: str, at: datetime | None = None) -> Correction:
+    """As `say`, within a transaction.
+
+    Args:
+        connection: of the transaction.
+        place: of the image.
+        word: what it shows.
+        by: who says so.
+        at: when it was said, in UTC; None: now.
+
+    Raises:
+        ImageNotFound: no image that was scored or rejected stands there.
+    """
     job_id = _lock(connection, place)
     image = connection.execute(_images(lambda part: _at(part, place))).first()
     if job_id is None or image is None:
@@ -110,7 +122,7 @@ def _say(connection: Connection, place: Place, word: Word, by: str) -> Correctio
         "batch_id": place.batch,
         "position": place.position,
         "corrected_by": by,
-        "corrected_at": clock.now(),
+        "corrected_at": at or clock.now(),
         "old_label": image.believed if last is None else last.new_label,
         "new_label": word.label,
         "verdict": word.verdict.value,

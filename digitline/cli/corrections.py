@@ -11,24 +11,30 @@ from typing import IO, TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from core.ledger import corrected as ledger
-from core.ledger import tallies
+from core.ledger import takeover, tallies
+from core.ledger.takeover import Taken
 from core.settings import get_settings
-from digitline import client, export
+from digitline import client, export, imported
 from digitline.cli.lazy import Later
 from digitline.cli.screen import facts, moment, screen, table
 from digitline.connection import open_line
-from digitline.plain import printable
+from core.plain import printable
 from digitline.records import as_json
+from digitline.who import user_name
 
 if TYPE_CHECKING:
     from digitline import corrected
 else:
     corrected = Later("digitline.corrected")
 
+File = Annotated[
+    Path, typer.Argument(help="JSON as Label Studio exports it, or a table with the columns path and label.")
+]
+
 #: Writes reviewed images in one of the forms that are a file.
 Writer: TypeAlias = "Callable[[Iterable[ledger.Reviewed], IO[str]], corrected.Exported]"
 
-verbs = typer.Typer(no_args_is_help=True, help="List and export what people said of images.")
+verbs = typer.Typer(no_args_is_help=True, help="List, export and import what people said of images.")
 
 
 class Format(StrEnum):
@@ -98,6 +104,29 @@ def export_corrections(
     _tell(exported, json)
     if exported.missing:
         raise typer.Exit(1)
+
+
+@verbs.command("import", epilog="Example: digitline corrections import label-studio.json")
+def import_corrections(
+    file: File,
+    job: Job = None,
+    by: Annotated[str | None, typer.Option(help="Who said what names nobody; default: the user's name.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print what came of it as a JSON object.")] = False,
+) -> None:
+    """Take over what people said elsewhere, with who said it and when; a second time changes nothing.
+
+    A word that names no job of its own is of the job that is named here. What somebody said here since stays.
+    """
+    line = open_line()
+    line.database.check_revision()
+    unsaid = imported.Unsaid(None if job is None else client.job(job).id, by or user_name())
+    found = takeover.take_over(line.database, imported.read(file, unsaid))
+    if json:
+        print(as_json({taken.value: count for taken, count in found.items()}))
+        return
+    kept, known, older = (f"{found[taken]:,}" for taken in (Taken.KEPT, Taken.KNOWN, Taken.OLDER))
+    console = screen()
+    console.print(f"{kept} taken over, {known} known already, {older} older than what was said here since.")
 
 
 def register(app: typer.Typer) -> None:
