@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from core.plain import printable
+
 #: Libraries that explain themselves at length, and the lowest level at which they say what people want to read.
 _LOWEST = {
     "alembic": logging.WARNING,
@@ -15,6 +17,7 @@ _LOWEST = {
     # Flower asks workers how they are as soon as it starts, and warns where they still load their model.
     "flower.inspector": logging.ERROR,
     "kombu": logging.WARNING,
+    "matplotlib": logging.WARNING,
     "watchfiles": logging.WARNING,
 }
 
@@ -24,10 +27,7 @@ class _OneLine(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging spells it so
         """Format the line, with what a terminal would obey written as an escape."""
-        record.message = "".join(
-            character if character.isprintable() else character.encode("unicode_escape", "backslashreplace").decode()
-            for character in record.message
-        )
+        record.message = printable(record.message)
         return super().formatMessage(record)
 
 

@@ -19,6 +19,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from core.crash import crash_point
 from core.errors import QueueUnreachable, QueueUnwritable, SettingsError
+from core.plain import printable
 from core.settings import Settings, get_settings
 from core.vocabulary import Batch, QueueName
 
@@ -86,16 +87,15 @@ def _send(app: Celery, batch: Batch, producer: Any) -> None:
 
 def describe(batch: Batch) -> str:
     """The batch in words a person reads: job, n of N, number of images."""
-    name = batch.job_name.encode("unicode_escape", "backslashreplace").decode("ascii")
     images = "1 image" if batch.size == 1 else f"{batch.size} images"
-    return f"job {batch.job_id} '{name}', batch {batch.sequence}/{batch.of}, {images}"
+    return f"job {batch.job_id} '{printable(batch.job_name)}', batch {batch.sequence}/{batch.of}, {images}"
 
 
 class Description(NamedTuple):
     """What `describe` says of a batch, read from its words."""
 
     job_id: int
-    #: Of the job, as ASCII.
+    #: Of the job, as a terminal prints it.
     job_name: str
     sequence: int
     of: int

@@ -120,7 +120,7 @@ def send(line: Line, job: Job) -> None:
         # The rows are committed, so the job is safe: a sweep sends what is missing as soon as it can.
         log.warning("job %s is in the ledger, its messages follow later: %s", job.id, error)
     found = job.accounts.found
-    log.info("job %s '%s': %s images in %s batches, queue %s", job.id, job.name, found, job.batches, job.queue)
+    log.info("job %s '%s' in queue %s: images %s, batches %s", job.id, job.name, job.queue, found, job.batches)
 
 
 def fill(line: Line, *, resend_after: float | None = None) -> None:

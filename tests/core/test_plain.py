@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from digitline.plain import encodable, printable
+from core.plain import encodable, printable
 
 
 @pytest.mark.parametrize(
