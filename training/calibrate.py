@@ -45,17 +45,17 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 
 
 def reliability(
-    confidences: NDArray[np.float32], correct: NDArray[np.bool_], *, bins: int = BINS
+    confidences: NDArray[np.float32], correct: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Count how often confidences are right, by bins of equal width from 0 to 1.
 
     Returns:
-        Mean confidence and share of right labels by bin, float64, NaN in empty bins; images by bin, int64; all (bins,).
+        Mean confidence and share of right labels by bin, float64, NaN in empty bins; images by bin, int64; all (BINS,).
     """
-    place = np.minimum((confidences * bins).astype(np.int64), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    sums = np.bincount(place, confidences, minlength=bins), np.bincount(place, correct, minlength=bins)
-    sure, right = (np.divide(total, count, out=np.full(bins, np.nan), where=count > 0) for total in sums)
+    place = np.minimum((confidences * BINS).astype(np.int64), BINS - 1)
+    count = np.bincount(place, minlength=BINS)
+    sums = np.bincount(place, confidences, minlength=BINS), np.bincount(place, correct, minlength=BINS)
+    sure, right = (np.divide(total, count, out=np.full(BINS, np.nan), where=count > 0) for total in sums)
     return sure, right, count.astype(np.int64)
 
 

@@ -18,10 +18,11 @@ from classifier.artifact import RiskPoint
 from classifier.keras_runtime import KerasNetworks
 from classifier.predict import Cascade
 from classifier.preprocess import to_network_input
-from classifier.views import UNMOVED, Shift, looks, mean_of_looks
+from classifier.views import Shift, looks, mean_of_looks
 from training.batches import Teacher
 from training.calibrate import fit_temperature, risk_points
 from training.dataset import Digits
+from training.recipe import ModelRecipe
 
 _BATCH = 500
 #: Share of the validation digits, the least sure ones, that the careful networks are calibrated on.
@@ -41,24 +42,13 @@ class Parts:
     scorer: Cascade
 
 
-def assemble(
-    networks: Sequence[keras.Model],
-    validation: Digits,
-    *,
-    escalate: float,
-    shifts: Sequence[Shift] = UNMOVED,
-    keep: float | None = None,
-    sure: float | None = None,
-) -> Parts:
-    """Calibrate networks (Guo et al. 2017) and choose the threshold of the cascade.
+def assemble(networks: Sequence[keras.Model], validation: Digits, recipe: ModelRecipe) -> Parts:
+    """Calibrate networks (Guo et al. 2017) and choose the thresholds of the cascade.
 
     Args:
         networks: the fast one, then the careful ones, if any.
         validation: prepared digits that none was trained on.
-        escalate: largest share of them that may be passed on to the careful networks, 0 to 1.
-        shifts: how an image is moved each time that the careful networks look at it.
-        keep: share of the validation digits that are to pass for digits, 0 to 1; None: the networks cannot tell.
-        sure: share of them that may be sure, however sure the networks are of the label, 0 to 1; None: all.
+        recipe: says how many of them may be passed on, pass for digits, and be sure.
     """
     fast, *careful = networks
     said = logits(fast, validation)
@@ -66,27 +56,33 @@ def assemble(
     careful_temperature, escalate_below = 1.0, 0.0
     if careful:
         confidences = softmax(said / temperature, axis=1).max(axis=1)
-        escalate_below = threshold(confidences, escalate)
+        escalate_below = threshold(confidences, recipe.escalate)
         # The careful networks see only what the fast one is least sure of; of that alone there would be too few.
-        unsure = np.argsort(confidences)[: int(max(escalate, _UNSURE) * len(confidences))]
-        seen = looks(to_network_input(validation.images[unsure]), shifts)
-        looked = mean_of_looks(np.mean([_predict(model, seen) for model in careful], axis=0), shifts)
-        careful_temperature = fit_temperature(looked, validation.labels[unsure])
+        unsure = np.argsort(confidences)[: int(max(recipe.escalate, _UNSURE) * len(confidences))]
+        careful_temperature = _careful_temperature(careful, validation.take(unsure), recipe.shifts)
     scorer = Cascade(
         KerasNetworks([fast]),
         KerasNetworks(careful) if careful else None,
         batch_size=_BATCH,
-        shifts=shifts,
+        shifts=recipe.shifts,
         temperature=temperature,
         careful_temperature=careful_temperature,
         escalate_below=escalate_below,
     )
     scores = scorer(validation.images)
     risk = risk_points(scores.confidences, scores.labels == validation.labels)
-    energy_limit, energy_doubt = (
-        None if share is None else float(np.quantile(scores.energies, share)) for share in (keep, sure)
+    limit, doubt = (
+        # Without outliers to learn from, the networks cannot tell what is no digit.
+        float(np.quantile(scores.energies, share)) if recipe.fast.outliers else None
+        for share in (recipe.keep, recipe.sure)
     )
-    return Parts(temperature, careful_temperature, escalate_below, risk, energy_limit, energy_doubt, scorer)
+    return Parts(temperature, careful_temperature, escalate_below, risk, limit, doubt, scorer)
+
+
+def _careful_temperature(careful: Sequence[keras.Model], unsure: Digits, shifts: Sequence[Shift]) -> float:
+    seen = looks(to_network_input(unsure.images), shifts)
+    said = mean_of_looks(np.mean([_predict(model, seen) for model in careful], axis=0), shifts)
+    return fit_temperature(said, unsure.labels)
 
 
 def threshold(confidences: NDArray[np.float32], share: float) -> float:

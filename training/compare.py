@@ -23,7 +23,7 @@ from classifier.predict import Scorer
 from classifier.preprocess import Image
 from training.dataset import Digits, Split
 from training.evaluate import judge
-from training.excerpt import excerpt, shortened
+from training.excerpt import shortened
 from training.fit import Run, fit
 from training.recipe import Progress, Recipe, silent
 
@@ -67,36 +67,19 @@ class _Fitted:
 _Method = Callable[[Split, Progress], _Fitted]
 
 
-def compare(
-    data: Path | None,
-    *,
-    samples: int = 10_000,
-    epochs: int = 5,
-    seed: int = 3,
-    progress: Progress = silent,
-) -> list[Row]:
-    """Train and measure all methods in one run; the test digits stay out of it.
+def compare(parts: Split, *, epochs: int = 5, seed: int = 3, progress: Progress = silent) -> list[Row]:
+    """Train and measure all methods in one run.
 
     Args:
-        data: folder of the four IDX files, or class folders `0` to `9`; None: Keras downloads MNIST.
-        samples: training digits, the same for every method, at most; the time of the support vector machine grows
-            with its square.
+        parts: prepared digits, the same for every method, to train on and to measure on; the time of the support vector
+            machine grows with the square of the former.
         epochs: of the networks.
-        seed: of split, choice, forest and networks.
+        seed: of forest and networks.
         progress: told of every method, and of every few steps of the networks.
 
     Returns:
-        One row a method, measured on up to 5,000 validation digits.
-
-    Raises:
-        DatasetError: the data is missing, damaged, or too little of a digit.
+        One row a method.
     """
-    parts = excerpt(data, samples=samples, seed=seed)
-    return compare_on(parts, epochs=epochs, seed=seed, progress=progress)
-
-
-def compare_on(parts: Split, *, epochs: int = 5, seed: int = 3, progress: Progress = silent) -> list[Row]:
-    """Train and measure all methods on any prepared digits; as `compare` otherwise."""
     methods = _methods(epochs, seed)
     rows = []
     for done, (name, method) in enumerate(methods.items()):

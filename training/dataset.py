@@ -238,30 +238,16 @@ def load_labelled(path: Path, labelled: Sequence[tuple[str, int]]) -> Digits:
     Raises:
         DatasetError: an image cannot be read.
     """
-    digits, refused = load_readable(path, labelled)
-    if refused:
-        raise DatasetError(refused[0], mend="Mend the image or take it out of the folder.")
-    return digits
-
-
-def load_readable(path: Path, labelled: Sequence[tuple[str, int]]) -> tuple[Digits, list[str]]:
-    """Load what can be read of images whose labels are known; as `load_labelled` otherwise.
-
-    Returns:
-        The digits, and a sentence for every image that cannot be read.
-    """
-    found: list[tuple[Image, int]] = []
-    refused: list[str] = []
+    images = np.empty((len(labelled), SIDE, SIDE), np.uint8)
     with ImageFolder(path, max_bytes=_MAX_BYTES) as folder:
-        for relative, label in labelled:
+        for place, (relative, _) in enumerate(labelled):
             try:
-                image = prepare(decode(folder.read(relative), max_pixels=_MAX_PIXELS))
+                images[place] = prepare(decode(folder.read(relative), max_pixels=_MAX_PIXELS))
             except ImageRejected as error:
-                refused.append(f"{relative}: {error}")
-            else:
-                found.append((image, label))
-    images = np.array([image for image, _ in found], np.uint8).reshape(-1, SIDE, SIDE)
-    return Digits(images, np.array([label for _, label in found], np.int64)), refused
+                raise DatasetError(
+                    f"{relative}: {error}", mend="Mend the image or take it out of the folder."
+                ) from error
+    return Digits(images, np.array([label for _, label in labelled], np.int64))
 
 
 def _checked(data: Path | None, names: Sequence[str]) -> dict[str, NDArray[np.uint8]]:

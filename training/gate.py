@@ -65,17 +65,16 @@ class Shortage:
     needed: int
 
 
-def check_classes(trials: Sequence[Trial], *, alpha: float = ALPHA) -> list[Check]:
+def check_classes(trials: Sequence[Trial]) -> list[Check]:
     """Check every digit of every set, by an exact one-sided McNemar test (McNemar 1947).
 
     Of the images of a digit only those count that one model reads right and the other does not. Were the candidate
     as good, each would be as likely a gain as a loss. So that many digits and sets together refuse a model that is no
-    worse no oftener than with half of `alpha`, each test gets its share of that half (Bonferroni); the other half is
-    that of `check_sets`, so both kinds together stay within `alpha`.
+    worse no oftener than with half of `ALPHA`, each test gets its share of that half (Bonferroni); the other half is
+    that of `check_sets`, so both kinds together stay within `ALPHA`.
 
     Args:
         trials: one for each set.
-        alpha: see above, 0 to 1.
 
     Returns:
         A check for each digit that a set holds, in the order of sets and digits.
@@ -85,17 +84,16 @@ def check_classes(trials: Sequence[Trial], *, alpha: float = ALPHA) -> list[Chec
     """
     _refuse_uneven(trials)
     pairs = [(trial, int(digit)) for trial in trials for digit in np.unique(trial.true)]
-    return [_check(trial, digit, _level(alpha, len(pairs))) for trial, digit in pairs]
+    return [_check(trial, digit, _level(len(pairs))) for trial, digit in pairs]
 
 
-def check_sets(trials: Sequence[Trial], *, alpha: float = ALPHA) -> list[Check]:
+def check_sets(trials: Sequence[Trial]) -> list[Check]:
     """Check every set as a whole, by the same test: small losses of many digits, none of them beyond chance, add up.
 
-    All sets together get the half of `alpha` that `check_classes` leaves.
+    All sets together get the half of `ALPHA` that `check_classes` leaves.
 
     Args:
         trials: one for each set.
-        alpha: see above, 0 to 1.
 
     Returns:
         A check for each set that holds an image, in their order.
@@ -105,10 +103,10 @@ def check_sets(trials: Sequence[Trial], *, alpha: float = ALPHA) -> list[Check]:
     """
     _refuse_uneven(trials)
     held = [trial for trial in trials if len(trial.true)]
-    return [_check(trial, None, _level(alpha, len(held))) for trial in held]
+    return [_check(trial, None, _level(len(held))) for trial in held]
 
 
-def shortages(sets: Sequence[tuple[str, Labels]], *, alpha: float = ALPHA) -> list[Shortage]:
+def shortages(sets: Sequence[tuple[str, Labels]]) -> list[Shortage]:
     """Find the digits that could get worse without `check_classes` ever refusing it.
 
     Of n images of a digit all may be lost and none gained, and no result is rarer by chance: its probability is 0.5^n.
@@ -116,14 +114,13 @@ def shortages(sets: Sequence[tuple[str, Labels]], *, alpha: float = ALPHA) -> li
 
     Args:
         sets: name and true labels, int64 (n,), of each.
-        alpha: as of `check_classes`.
 
     Returns:
         By set and digit, then the digits that no set holds.
     """
     counts = [(name, np.bincount(true, minlength=DIGITS)) for name, true in sets]
     pairs = sum(int(np.count_nonzero(images)) for _, images in counts)
-    level = _level(alpha, max(1, pairs))
+    level = _level(max(1, pairs))
     needed = next(images for images in count(1) if 0.5**images < level)
     few = [
         Shortage(name, digit, int(images[digit]), needed)
@@ -135,9 +132,9 @@ def shortages(sets: Sequence[tuple[str, Labels]], *, alpha: float = ALPHA) -> li
     return few + [Shortage(None, digit, 0, needed) for digit in absent]
 
 
-def _level(alpha: float, tests: int) -> float:
+def _level(tests: int) -> float:
     """Probability below which one of so many tests of a kind is beyond chance; there are two kinds."""
-    return alpha / 2 / tests if tests else 0.0
+    return ALPHA / 2 / tests if tests else 0.0
 
 
 def _refuse_uneven(trials: Sequence[Trial]) -> None:

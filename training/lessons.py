@@ -1,7 +1,8 @@
-"""Corrected images as digits to learn from: prepared as the line does it, weighted, and kept out of what measures."""
+"""What is learned from beside the data: digits of one's own, and corrected images, of which none is measured on."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from classifier.images import decode
 from classifier.preprocess import SIDE, Image, prepare
 from core.errors import ImageRejected
-from training.dataset import Digits
+from training.dataset import Digits, mix
 
 #: How often a corrected image counts where nobody says otherwise: they are few, and what was read wrong is in them.
 USUAL_WEIGHT = 10.0
@@ -42,6 +43,30 @@ class Lessons:
         seen = {image.tobytes() for digits in measured for image in digits.images}
         kept = np.array([at for at, image in enumerate(self.digits.images) if image.tobytes() not in seen], np.int64)
         return Lessons(self.digits.take(kept), tuple(self.sha256[at] for at in kept), self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Digits to learn from beside those of the data."""
+
+    #: Prepared digits of the user's own, and how often each of them counts.
+    own: Digits | None = None
+    own_weight: float = 1.0
+    #: Corrected images, and how often each of them counts; None: as `Lessons.weight` says.
+    lessons: Lessons | None = None
+    lessons_weight: float | None = None
+
+    def without(self, *measured: Digits) -> Extra:
+        """The same, but for corrected images that are pictures of these digits; see `Lessons.without`."""
+        return self if self.lessons is None else dataclasses.replace(self, lessons=self.lessons.without(*measured))
+
+    def added_to(self, digits: Digits, *, seed: int) -> Digits:
+        """Mix them into the digits of the data."""
+        mixed = digits if self.own is None else mix(digits, self.own, weight=self.own_weight, seed=seed)
+        if not self.lessons:
+            return mixed
+        weight = self.lessons.weight(len(digits)) if self.lessons_weight is None else self.lessons_weight
+        return mix(mixed, self.lessons.digits, weight=weight, seed=seed)
 
 
 def prepare_lessons(files: Iterable[tuple[str, bytes, int]], *, max_pixels: int) -> Lessons:

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import seaborn as sns
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from training.sheet import INK, PALE, plot
 from training.tune import Trial
 
-_INK = "#1f4e79"
-_PALE = "#9db8d2"
-_DOTS_PER_INCH = 110
+#: Inches.
+_SIZE = (6.4, 4.0)
 
 
 def history_figure(trials: Sequence[Trial]) -> Figure:
@@ -24,17 +23,16 @@ def history_figure(trials: Sequence[Trial]) -> Figure:
     Args:
         trials: finished ones, at least one.
     """
-    figure = _page()
-    axes = figure.add_subplot()
+    figure, axes = plot(*_SIZE)
     ordered = sorted(trials, key=lambda trial: trial.number)
-    for state, colour, label in (("pruned", _PALE, "ended early"), ("complete", _INK, "complete")):
+    for state, colour, label in (("pruned", PALE, "ended early"), ("complete", INK, "complete")):
         chosen = [trial for trial in ordered if trial.state == state]
         if chosen:
             axes.scatter([trial.number for trial in chosen], _wrong(chosen), color=colour, label=label)
     complete = [trial for trial in ordered if trial.state == "complete"]
     if complete:
         best = np.minimum.accumulate(_wrong(complete))
-        axes.step([trial.number for trial in complete], best, where="post", color=_INK, label="best so far")
+        axes.step([trial.number for trial in complete], best, where="post", color=INK, label="best so far")
     axes.set(xlabel="trial", ylabel="wrong, per cent", title="Trials")
     wrong = _wrong(trials)
     if max(wrong) > 10 * min(wrong) > 0:
@@ -52,10 +50,9 @@ def importance_figure(shares: Mapping[str, float], *, trials: int) -> Figure:
         shares: as `training.tune.importance` returns them; not empty.
         trials: complete ones that they rest on.
     """
-    figure = _page()
-    axes = figure.add_subplot()
+    figure, axes = plot(*_SIZE)
     names = [name.replace("_", " ") for name in shares]
-    sns.barplot(x=list(shares.values()), y=names, color=_INK, ax=axes)
+    sns.barplot(x=list(shares.values()), y=names, color=INK, ax=axes)
     axes.set(
         xlim=(0, 1), xlabel="share of the accuracy's variation", ylabel="", title=f"Importance, of {trials} trials"
     )
@@ -88,9 +85,3 @@ def write_figures(trials: Sequence[Trial], shares: Mapping[str, float], folder: 
 def _wrong(trials: Sequence[Trial]) -> list[float]:
     """Errors in per cent."""
     return [100 * (1 - trial.validation_accuracy) for trial in trials]
-
-
-def _page() -> Figure:
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained", dpi=_DOTS_PER_INCH)
-    FigureCanvasAgg(figure)
-    return figure

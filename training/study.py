@@ -86,7 +86,7 @@ def _alone(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise SettingsError(
                 f"Somebody searches in {folder} already.",
-                mend="Wait for its end, or name another folder with --folder.",
+                mend="Wait for its end, or name another folder with --output.",
             ) from error
         yield
 
@@ -112,5 +112,5 @@ def _check(folder: Path, study: optuna.Study, settings: Mapping[str, object]) ->
             said = name.replace("_", " ")
             raise SettingsError(
                 f"The search in {folder} has other {said}: {made.get(name)}, not {value}.",
-                mend="Give the same options as before, or name another folder with --folder.",
+                mend="Give the same options as before, or name another folder with --output.",
             )

@@ -20,12 +20,12 @@ from core.errors import ArtifactError, RecipeError
 from training.batches import Teacher
 from training.cascade import Parts, assemble, teacher_of
 from training.checkpoint import History
-from training.dataset import Dataset, Digits, Split, joined, load_dataset, mix, prepare_all, split
+from training.dataset import Dataset, Split, joined, prepare_all, split
 from training.drawn import drawn_digits
 from training.evaluate import evaluate
 from training.export import export
 from training.fit import Run, fit
-from training.lessons import Lessons
+from training.lessons import Extra
 from training.outliers import outliers
 from training.recipe import ModelRecipe, Recipe
 
@@ -38,27 +38,21 @@ _PARTS = 5
 
 
 def train(
-    data: Path | None,
+    dataset: Dataset,
     output: Path,
     *,
     recipe: ModelRecipe | None = None,
-    own: Digits | None = None,
-    own_weight: float = 1.0,
-    lessons: Lessons | None = None,
-    lessons_weight: float | None = None,
+    extra: Extra | None = None,
     command: str = COMMAND,
     run: Run | None = None,
 ) -> Card:
     """Train a model and write its folder; a training that was killed goes on where it stood.
 
     Args:
-        data: folder of MNIST's four IDX files, or class folders of images; None: Keras downloads MNIST.
+        dataset: digits to learn from, to choose by and to report on, not prepared.
         output: the model folder; its name becomes the model's.
         recipe: how; default: one fast network.
-        own: more prepared digits to learn from.
-        own_weight: how often each of those counts.
-        lessons: corrected images to learn from; those that are among the validation or test digits are left out.
-        lessons_weight: how often each of those counts; None: as `Lessons.weight` says.
+        extra: more to learn from; corrected images that are among the validation or test digits are left out.
         command: command line for the card, without paths of this machine.
         run: how the training runs; the checkpoints are this function's own.
 
@@ -66,76 +60,31 @@ def train(
         The card as written; its `validation` and `test` are evaluations.
 
     Raises:
-        DatasetError: the data is missing, damaged, or too little of a digit.
         RecipeError: the networks of the recipe do not share one split.
         ArtifactError: the folder holds a model already, or another training's checkpoint; or there is no such
             architecture; or the model, which is written, reads other digits where it is exported.
     """
-    output = output.expanduser().resolve()
-    if not output.name:
-        raise ArtifactError(f"{output} cannot be a model folder.", mend="Name a folder in it.")
-    if (output / CARD).exists():
-        # It may be in production, where the ledger knows it by its hash.
-        raise ArtifactError(f"{output} holds a model already.", mend="Name another folder, or remove this one first.")
-    dataset = load_dataset(data)
-    return train_on(
-        dataset,
-        output,
-        recipe=recipe,
-        own=own,
-        own_weight=own_weight,
-        lessons=lessons,
-        lessons_weight=lessons_weight,
-        command=command,
-        run=run,
-    )
-
-
-def train_on(
-    dataset: Dataset,
-    output: Path,
-    *,
-    recipe: ModelRecipe | None = None,
-    own: Digits | None = None,
-    own_weight: float = 1.0,
-    lessons: Lessons | None = None,
-    lessons_weight: float | None = None,
-    command: str = COMMAND,
-    run: Run | None = None,
-) -> Card:
-    """Train a model on any digits and write its folder; as `train` otherwise."""
-    recipe, run = recipe or ModelRecipe(), run or Run()
+    recipe, run, output = recipe or ModelRecipe(), run or Run(), _new_folder(output)
     for one in recipe.networks:
         check_architecture(one.architecture)  # better told now than after hours of the other networks
-    parts = _parted(dataset, recipe)
-    test_digits = prepare_all(dataset.test)
-    lessons = None if lessons is None else lessons.without(parts.validation, test_digits)
-    learned = _with_more(parts.train, own, own_weight, lessons, lessons_weight, seed=recipe.fast.split_seed)
-    parts = Split(learned, parts.validation)
+    parts, test = _parted(dataset, recipe), prepare_all(dataset.test)
+    extra = (extra or Extra()).without(parts.validation, test)
+    parts = Split(extra.added_to(parts.train, seed=recipe.fast.split_seed), parts.validation)
     networks, histories = _fit_all(parts, recipe, run, output / CHECKPOINTS)
-    cascade = assemble(
-        networks,
-        parts.validation,
-        escalate=recipe.escalate,
-        shifts=recipe.shifts,
-        keep=recipe.keep if recipe.fast.outliers else None,
-        sure=recipe.sure if recipe.fast.outliers else None,
-    )
-    validation = evaluate(cascade.scorer, parts.validation.images, parts.validation.labels)
-    # The test digits are looked at once, here, when nothing is left to choose.
-    test = evaluate(cascade.scorer, test_digits.images, test_digits.labels)
+    cascade = assemble(networks, parts.validation, recipe)
     card = dataclasses.replace(
-        _card(output.name, networks, histories, recipe, cascade, command=command),
+        _card(output.name, networks, histories, recipe, cascade),
+        command=command,
         data_sha256=dict(dataset.sha256),
-        validation=validation.as_dict(),
-        test=test.as_dict(),
-        corrections=() if lessons is None else lessons.sha256,
+        validation=evaluate(cascade.scorer, parts.validation.images, parts.validation.labels).as_dict(),
+        # The test digits are looked at once, here, when nothing is left to choose.
+        test=evaluate(cascade.scorer, test.images, test.labels).as_dict(),
+        corrections=() if extra.lessons is None else extra.lessons.sha256,
     )
     card = save_model(output, networks[0], networks[1:], card)
     shutil.rmtree(output / CHECKPOINTS)
     # Hours of training are not lost by an export that is refused.
-    measured = {"validation": parts.validation, "test": test_digits}
-    card = export(output, networks, card, learned=parts.train, measured=measured)
+    card = export(output, networks, card, learned=parts.train, measured={"validation": parts.validation, "test": test})
     write_card(output, card)
     return card
 
@@ -163,6 +112,17 @@ def versions() -> dict[str, str]:
     }
 
 
+def _new_folder(output: Path) -> Path:
+    """The folder's whole path; raises ArtifactError where a model lies there, or none can."""
+    output = output.expanduser().resolve()
+    if not output.name:
+        raise ArtifactError(f"{output} cannot be a model folder.", mend="Name a folder in it.")
+    if (output / CARD).exists():
+        # It may be in production, where the ledger knows it by its hash.
+        raise ArtifactError(f"{output} holds a model already.", mend="Name another folder, or remove this one first.")
+    return output
+
+
 def _parted(dataset: Dataset, recipe: ModelRecipe) -> Split:
     """Set digits aside, the same for all networks."""
     splits = {(one.validation, one.split_seed) for one in recipe.networks}
@@ -172,23 +132,6 @@ def _parted(dataset: Dataset, recipe: ModelRecipe) -> Split:
             mend="Give them the same validation and split_seed.",
         )
     return set_aside(dataset, validation=recipe.fast.validation, seed=recipe.fast.split_seed)
-
-
-def _with_more(
-    learned: Digits,
-    own: Digits | None,
-    own_weight: float,
-    lessons: Lessons | None,
-    lessons_weight: float | None,
-    *,
-    seed: int,
-) -> Digits:
-    """Add digits of the user's own and corrected images to what is learned from; never to what is chosen by."""
-    more = learned if own is None else mix(learned, own, weight=own_weight, seed=seed)
-    if not lessons:
-        return more
-    weight = lessons.weight(len(learned)) if lessons_weight is None else lessons_weight
-    return mix(more, lessons.digits, weight=weight, seed=seed)
 
 
 def _with_drawn(parts: Split, recipe: Recipe) -> Split:
@@ -218,13 +161,7 @@ def _fit_all(parts: Split, recipe: ModelRecipe, run: Run, checkpoints: Path) -> 
 
 
 def _card(
-    name: str,
-    networks: list[keras.Model],
-    histories: list[History],
-    recipe: ModelRecipe,
-    cascade: Parts,
-    *,
-    command: str,
+    name: str, networks: list[keras.Model], histories: list[History], recipe: ModelRecipe, cascade: Parts
 ) -> Card:
     """Make a card of what is known before the model is measured."""
     fast, *careful = (
@@ -244,7 +181,7 @@ def _card(
         energy_doubt=cascade.energy_doubt,
         escalate_below=cascade.escalate_below,
         risk=cascade.risk,
-        command=command,
+        command=COMMAND,
         data_sha256={},
         versions=versions(),
         validation={},

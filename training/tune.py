@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from core.errors import SettingsError
 from training import study as studies
 from training.dataset import Split
-from training.excerpt import excerpt, shortened
+from training.excerpt import shortened
 from training.fit import Run, fit
 from training.recipe import Progress, Recipe, silent
 from training.space import Space
@@ -71,38 +71,6 @@ class Trial:
 
 
 def tune(
-    data: Path | None,
-    folder: Path,
-    *,
-    space: Space | None = None,
-    budget: Budget | None = None,
-    samples: int = 10_000,
-    seed: int = 3,
-    progress: Progress = silent,
-) -> list[Trial]:
-    """Search for a recipe; the test digits stay out of it.
-
-    Args:
-        data: folder of the four IDX files, or class folders `0` to `9`; None: Keras downloads MNIST.
-        folder: where the search is kept; the same call again goes on with it.
-        space: what recipes are drawn from; default: `Space()`.
-        budget: how many trials, how long; default: `Budget()`.
-        samples: training digits of every trial, at most.
-        seed: of split, choice, recipes and networks.
-        progress: told of every few steps and of every trial.
-
-    Returns:
-        All finished trials, the best first; see `ranked`.
-
-    Raises:
-        DatasetError: the data is missing, damaged, or too little of a digit.
-        SettingsError: the search in the folder has other settings, or somebody goes on with it already.
-    """
-    parts = excerpt(data, samples=samples, seed=seed)
-    return tune_on(parts, folder, space=space, budget=budget, seed=seed, progress=progress)
-
-
-def tune_on(
     parts: Split,
     folder: Path,
     *,
@@ -111,25 +79,33 @@ def tune_on(
     seed: int = 3,
     progress: Progress = silent,
 ) -> list[Trial]:
-    """Search on any prepared digits; as `tune` otherwise."""
+    """Search for a recipe.
+
+    Args:
+        parts: prepared digits that every trial is trained on, and measured on.
+        folder: where the search is kept; the same call again goes on with it.
+        space: what recipes are drawn from; default: `Space()`.
+        budget: how many trials, how long; default: `Budget()`.
+        seed: of recipes and networks.
+        progress: told of every few steps and of every trial.
+
+    Returns:
+        All finished trials, the best first; see `ranked`.
+
+    Raises:
+        SettingsError: the search in the folder has other settings, or somebody goes on with it already.
+    """
     space, budget = space or Space(), budget or Budget()
     usual = Recipe(epochs=budget.epochs, seed=seed)
-    settings = {
-        "epochs": budget.epochs,
-        "samples": len(parts.train),
-        "seed": seed,
-        "digits": _digest(parts),
-        **space.as_dict(),
-    }
+    known = {"epochs": budget.epochs, "samples": len(parts.train), "seed": seed, "digits": _digest(parts)}
     started = time.monotonic()
     # An epoch alone says little while the learning rate still rises.
     pruner = MedianPruner(n_startup_trials=_UNPRUNED, n_warmup_steps=1)
-    with studies.opened(folder, settings, pruner=pruner) as study:
+    with studies.opened(folder, known | space.as_dict(), pruner=pruner) as study:
         while (done := len(_finished(study))) < budget.trials:
             if budget.seconds is not None and time.monotonic() - started >= budget.seconds:
                 break
-            note = _within(progress, done, budget.trials)
-            _try(study, parts, space, usual, number=done, progress=note)
+            _try(study, parts, space, usual, number=done, progress=_within(progress, done, budget.trials))
         return ranked(study)
 
 

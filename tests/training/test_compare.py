@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.compare import Row, compare_on
+from training.compare import Row, compare
 from training.dataset import Split
 from training.standings import write_standings
 
@@ -24,7 +24,7 @@ def notes() -> list[tuple[int, int, str]]:
 @pytest.fixture(scope="module")
 def rows(few: Split, notes: list[tuple[int, int, str]]) -> list[Row]:
     """A comparison on few digits."""
-    return compare_on(few, epochs=4, progress=lambda *note: notes.append(note))
+    return compare(few, epochs=4, progress=lambda *note: notes.append(note))
 
 
 def test_every_method_is_measured_on_the_same_digits_and_learns(rows: list[Row]) -> None:
@@ -52,7 +52,7 @@ def test_the_bar_counts_methods_and_tells_how_far_a_network_is(
 
 
 def test_the_same_seed_gives_the_same_forest_and_networks(rows: list[Row], few: Split) -> None:
-    again = compare_on(few, epochs=4)
+    again = compare(few, epochs=4)
     assert [row.accuracy for row in again[2:]] == [row.accuracy for row in rows[2:]]
     assert again[1].accuracy == pytest.approx(rows[1].accuracy, abs=0.02)
 

@@ -46,13 +46,11 @@ def test_a_matrix_without_images_is_drawn_all_the_same() -> None:
     assert drawn(confusion_figure(np.zeros((10, 10), np.int64)))
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_confidences_are_drawn_with_and_without_the_truth(known: bool) -> None:
-    confidences = np.array([0.1, 0.9, 0.99, 1.0], np.float32)
-    figure = confidence_figure(confidences, np.array([False, True, True, True]) if known else None)
+def test_confidences_are_drawn_right_and_wrong_apart() -> None:
+    figure = confidence_figure(np.array([0.1, 0.9, 0.99, 1.0], np.float32), np.array([False, True, True, True]))
     legend = figure.axes[0].get_legend()
     assert legend is not None
-    assert {text.get_text() for text in legend.get_texts()} == ({"right", "wrong"} if known else {"scored"})
+    assert {text.get_text() for text in legend.get_texts()} == {"right", "wrong"}
     assert drawn(figure)
 
 

@@ -18,8 +18,9 @@ from training.batches import Batches
 from training.dataset import Dataset, Digits, Split
 from training.evaluate import evaluate
 from training.fit import Run, fit
+from training.lessons import Extra
 from training.recipe import ModelRecipe, Recipe
-from training.train import train, train_on
+from training.train import train
 
 SHORT = Recipe(architecture="cnn-xs", epochs=3, batch_size=32, ema_momentum=0.9, validation=300)
 
@@ -56,7 +57,7 @@ def test_training_on_few_digits_learns_and_leaves_a_model_that_scores_as_its_car
     dataset: Dataset, tmp_path: Path
 ) -> None:
     notes = Notes()
-    card = train_on(dataset, tmp_path / "my-model", recipe=ModelRecipe(SHORT), run=Run(progress=notes))
+    card = train(dataset, tmp_path / "my-model", recipe=ModelRecipe(SHORT), run=Run(progress=notes))
 
     assert card == read_card(tmp_path / "my-model")
     assert card.name == "my-model"
@@ -85,7 +86,7 @@ def test_a_cascade_learns_from_its_careful_networks_and_passes_on_no_more_than_i
     fast = dataclasses.replace(SHORT, distillation=0.5, repeat_after=2)
     careful = tuple(dataclasses.replace(SHORT, architecture=name, seed=4) for name in ("cnn-s", "cnn-xs"))
     recipe = ModelRecipe(fast, careful=careful, escalate=0.1, shifts=((0, 0), (1, -1)))
-    card = train_on(dataset, tmp_path / "cascade", recipe=recipe)
+    card = train(dataset, tmp_path / "cascade", recipe=recipe)
 
     assert [network.file for network in card.networks] == ["fast.keras", "careful-1.keras", "careful-2.keras"]
     assert [network.architecture for network in card.careful] == ["cnn-s", "cnn-xs"]
@@ -106,7 +107,7 @@ def test_each_network_learns_from_as_much_drawn_as_it_asks_for_and_the_fast_one_
     recipe = ModelRecipe(
         fast, careful=(dataclasses.replace(SHORT, drawn=20, seed=4),), escalate=0.1, keep=0.9, sure=0.8
     )
-    card = train_on(dataset, tmp_path / "doubting", recipe=recipe)
+    card = train(dataset, tmp_path / "doubting", recipe=recipe)
     assert [(network.recipe["drawn"], network.recipe["outliers"]) for network in card.networks] == [(10, 40), (20, 0)]
     assert card.energy_limit is not None
     energies = Predictor(tmp_path / "doubting", batch_size=128)(dataset.test.images).energies
@@ -114,7 +115,7 @@ def test_each_network_learns_from_as_much_drawn_as_it_asks_for_and_the_fast_one_
     assert (energies <= card.energy_limit).mean() == pytest.approx(0.9, abs=0.05)
     assert (energies <= card.energy_doubt).mean() == pytest.approx(0.8, abs=0.05)
 
-    plain = train_on(dataset, tmp_path / "sure", recipe=ModelRecipe(SHORT))
+    plain = train(dataset, tmp_path / "sure", recipe=ModelRecipe(SHORT))
     assert (plain.energy_limit, plain.energy_doubt) == (None, None)
 
 
@@ -206,7 +207,7 @@ def test_digits_of_ones_own_are_learned_from(dataset: Dataset, digits: Digits, t
     own = Digits(sevens, np.full(len(sevens), 1, np.int64))  # an odd user, to whom every seven is a one
     still = Variation(rotation=0, shear=0, scale=0, shift=0, bent=0)
     recipe = ModelRecipe(dataclasses.replace(SHORT, variation=still))
-    train_on(dataset, tmp_path / "odd", recipe=recipe, own=own, own_weight=60)
+    train(dataset, tmp_path / "odd", recipe=recipe, extra=Extra(own, own_weight=60))
     scores = Predictor(tmp_path / "odd", batch_size=128)(sevens)
     assert (scores.labels == 1).mean() > 0.9
 
@@ -214,7 +215,7 @@ def test_digits_of_ones_own_are_learned_from(dataset: Dataset, digits: Digits, t
 def test_networks_that_were_kept_from_different_digits_do_not_make_a_model(dataset: Dataset, tmp_path: Path) -> None:
     recipe = ModelRecipe(SHORT, careful=(dataclasses.replace(SHORT, split_seed=4),))
     with pytest.raises(RecipeError, match="different digits aside"):
-        train_on(dataset, tmp_path / "torn", recipe=recipe)
+        train(dataset, tmp_path / "torn", recipe=recipe)
 
 
 def test_a_recipe_without_a_network_is_refused(few: Split) -> None:
@@ -222,7 +223,7 @@ def test_a_recipe_without_a_network_is_refused(few: Split) -> None:
         fit(few, Recipe(architecture="vit-g"))
 
 
-def test_a_folder_that_holds_a_model_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_folder_that_holds_a_model_is_not_overwritten(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text("{}")
     with pytest.raises(ArtifactError, match="holds a model already"):
-        train(None, tmp_path)
+        train(dataset, tmp_path)

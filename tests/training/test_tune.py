@@ -19,7 +19,7 @@ from training.dataset import Split
 from training.recipe import Recipe
 from training.search_figures import write_figures
 from training.space import Space
-from training.tune import Budget, Trial, importance, ranked, recipe_of, tune_on
+from training.tune import Budget, Trial, importance, ranked, recipe_of, tune
 
 _SPACE = Space(architectures=("cnn-xs",), batch_sizes=(32, 64))
 _NAMES = ["architecture", "batch_size", "learning_rate", "dropout", "weight_decay", "label_smoothing"]
@@ -35,14 +35,14 @@ def tiny(few: Split) -> Split:
 def searched(tiny: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of three trials that nobody disturbed."""
     folder = tmp_path_factory.mktemp("searched")
-    tune_on(tiny, folder, space=_SPACE, budget=Budget(trials=3, epochs=1))
+    tune(tiny, folder, space=_SPACE, budget=Budget(trials=3, epochs=1))
     return folder
 
 
 @pytest.fixture(scope="module")
 def trials(tiny: Split, searched: Path) -> list[Trial]:
     """What the same call tells again of that search, without any training."""
-    return tune_on(tiny, searched, space=_SPACE, budget=Budget(trials=3, epochs=1))
+    return tune(tiny, searched, space=_SPACE, budget=Budget(trials=3, epochs=1))
 
 
 def _drawn(trial: Trial) -> Mapping[str, object]:
@@ -70,7 +70,7 @@ def test_trials_are_drawn_from_the_space_and_the_best_comes_first(trials: list[T
 def test_a_killed_search_goes_on_where_it_stood_and_tries_anew_what_was_running(
     tiny: Split, trials: list[Trial], tmp_path: Path
 ) -> None:
-    (first,) = tune_on(tiny, tmp_path, space=_SPACE, budget=Budget(trials=1, epochs=1))
+    (first,) = tune(tiny, tmp_path, space=_SPACE, budget=Budget(trials=1, epochs=1))
     # What a kill leaves in the worst moment: a trial that runs, Optuna's lock, and half a line.
     studies.read(tmp_path).ask()
     (tmp_path / f"{studies.JOURNAL}.lock").touch()
@@ -78,7 +78,7 @@ def test_a_killed_search_goes_on_where_it_stood_and_tries_anew_what_was_running(
         journal.write(b'{"op_code":6,"worker')
 
     notes: list[tuple[int, int, str]] = []
-    resumed = tune_on(
+    resumed = tune(
         tiny,
         tmp_path,
         space=_SPACE,
@@ -102,12 +102,12 @@ def test_a_lock_that_a_kill_left_behind_is_not_waited_for(tmp_path: Path) -> Non
 
 
 def test_a_search_that_has_its_trials_trains_nothing_more(tiny: Split, searched: Path, trials: list[Trial]) -> None:
-    assert tune_on(tiny, searched, space=_SPACE, budget=Budget(trials=2, epochs=1)) == trials
+    assert tune(tiny, searched, space=_SPACE, budget=Budget(trials=2, epochs=1)) == trials
     assert len(studies.read(searched).trials) == 3
 
 
 def test_no_trial_is_begun_when_the_time_is_up(tiny: Split, tmp_path: Path) -> None:
-    assert tune_on(tiny, tmp_path, space=_SPACE, budget=Budget(trials=3, seconds=0.0, epochs=1)) == []
+    assert tune(tiny, tmp_path, space=_SPACE, budget=Budget(trials=3, seconds=0.0, epochs=1)) == []
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_trials_of_other_settings_are_not_mixed(
     tiny: Split, searched: Path, budget: Budget, space: Space, seed: int, named: str
 ) -> None:
     with pytest.raises(SettingsError, match=named):
-        tune_on(tiny, searched, space=space, budget=budget, seed=seed)
+        tune(tiny, searched, space=space, budget=budget, seed=seed)
 
 
 def test_trials_on_other_digits_are_not_mixed(few: Split, searched: Path) -> None:
     others = Split(few.train.take(np.arange(128, 256)), few.validation)
     with pytest.raises(SettingsError, match="has other digits"):
-        tune_on(others, searched, space=_SPACE, budget=Budget(trials=4, epochs=1))
+        tune(others, searched, space=_SPACE, budget=Budget(trials=4, epochs=1))
 
 
 def test_two_searches_do_not_write_to_one_folder(tiny: Split, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_two_searches_do_not_write_to_one_folder(tiny: Split, tmp_path: Path) ->
         studies.opened(tmp_path, {}, pruner=NopPruner()),
         pytest.raises(SettingsError, match="Somebody searches in"),
     ):
-        tune_on(tiny, tmp_path, space=_SPACE, budget=Budget(trials=1, epochs=1))
+        tune(tiny, tmp_path, space=_SPACE, budget=Budget(trials=1, epochs=1))
 
 
 @pytest.mark.parametrize("content", ['{"op_code": 4}\n', '{"op_code": 99}\n', "no journal\nat all\n", '["a list"]\n'])
@@ -148,7 +148,7 @@ def test_a_damaged_journal_is_named(tmp_path: Path, content: str) -> None:
 
 def test_a_hopeless_trial_is_ended_early(tiny: Split, tmp_path: Path) -> None:
     budget = Budget(trials=0, epochs=3)
-    tune_on(tiny, tmp_path, space=_SPACE, budget=budget)
+    tune(tiny, tmp_path, space=_SPACE, budget=budget)
     # Five trials that did better than 128 digits ever teach.
     drawn: dict[str, tuple[object, optuna.distributions.BaseDistribution]] = {
         "architecture": ("cnn-xs", optuna.distributions.CategoricalDistribution(_SPACE.architectures)),
@@ -168,7 +168,7 @@ def test_a_hopeless_trial_is_ended_early(tiny: Split, tmp_path: Path) -> None:
                 intermediate_values={0: 0.999, 1: 0.999, 2: 0.999},
             )
         )
-    trials = tune_on(tiny, tmp_path, space=_SPACE, budget=dataclasses.replace(budget, trials=6))
+    trials = tune(tiny, tmp_path, space=_SPACE, budget=dataclasses.replace(budget, trials=6))
     assert (trials[-1].state, trials[-1].number, trials[-1].epochs) == ("pruned", 5, 2)
     assert [trial.state for trial in trials[:-1]] == ["complete"] * 5
 
