@@ -60,3 +60,12 @@ def with_layer(layer: Config) -> Callable[[Config], None]:
         config["config"]["layers"].insert(1, {"name": "planted", "inbound_nodes": [], "registered_name": None} | layer)
 
     return change
+
+
+def first_layer(**values: Any) -> Callable[[Config], None]:
+    """The change that gives the first convolution other values."""
+
+    def change(config: Config) -> None:
+        config["config"]["layers"][1]["config"] |= values
+
+    return change

@@ -12,13 +12,16 @@ from pathlib import Path
 import keras
 import pytest
 
-from classifier.artifact import PREPROCESSING_VERSION, Card, Network, RiskPoint
+from classifier.artifact import PREPROCESSING_VERSION, Card, Network, RiskPoint, shipped_model
 from classifier.network import build
 from classifier.weights import describe, save_model
 from core.database import Database
+from core.ledger import models
 from core.settings import Settings, get_settings
 from digitline.cli import main
 from digitline.connection import open_line
+from digitline.setup import register_folder
+from tests.digits import digit_folder
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Ended:
 
 #: Runs `digitline ...` in this process.
 Digitline = Callable[..., Ended]
+#: Builds a model folder whose untrained weights come from a seed.
+MakeModel = Callable[[int], Path]
 
 
 def findings(printed: str) -> dict[str, dict[str, object]]:
@@ -87,7 +92,7 @@ def digitline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture(scope="session")
-def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
     """Builds a model folder whose untrained weights come from a seed."""
 
     def make(seed: int) -> Path:
@@ -102,9 +107,34 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path
 
 
 @pytest.fixture(scope="session")
-def model_folder(make_model: Callable[[int], Path]) -> Path:
+def model_folder(make_model: MakeModel) -> Path:
     """A model folder."""
     return make_model(3)
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """An evaluation set of class folders."""
+    return digit_folder(tmp_path / "labelled", 300)
+
+
+@pytest.fixture
+def shipped(ledger: Database) -> str:
+    """The shipped model, in production; its name."""
+    model = register_folder(ledger, shipped_model(), get_settings())
+    assert model.alias == models.PRODUCTION
+    return model.name
+
+
+@pytest.fixture
+def untrained(ledger: Database, make_model: MakeModel) -> str:
+    """A model that has learnt nothing; its name."""
+    return register_folder(ledger, make_model(4), get_settings()).name
+
+
+def in_production(ledger: Database) -> str:
+    """Name of the model in production."""
+    return models.find(ledger, models.PRODUCTION).name
 
 
 _CARD = Card(

@@ -9,11 +9,10 @@ from typing import Never
 
 import pytest
 
-from core.errors import SettingsError, StoreUnreachable
+from core.errors import StoreUnreachable
 from core.ledger import batches, jobs, results, steering
 from core.ledger.pruning import Kept, Rule, old_jobs
 from core.objects import get_store
-from core.settings import get_settings
 from core.vocabulary import Job, JobState, Trigger
 from scheduler.drops import BucketInbox
 from scheduler.inbox import Inbox
@@ -287,36 +286,3 @@ def test_a_job_by_which_the_inbox_knows_what_it_has_scored_is_not_pruned(
     assert kept == {Kept.SCHEDULED}
     freed = old_jobs(line.database, Rule(timedelta(seconds=-10), with_scheduled=True))
     assert [old.kept for old in freed] == [None, Kept.NEWEST]
-
-
-@pytest.mark.parametrize(
-    "urls",
-    [
-        "s3://bucket/in s3://bucket/in/team",
-        "s3://bucket/team/in s3://bucket/team",
-        "s3://bucket/in s3://bucket/done",
-        "s3://bucket/in s3://bucket/in",
-        "s3://bucket/x/done",
-    ],
-)
-def test_inboxes_that_would_take_each_others_results_or_drops_are_refused(
-    monkeypatch: pytest.MonkeyPatch, urls: str
-) -> None:
-    monkeypatch.setenv("DIGITLINE_INBOX_URLS", urls)
-    with pytest.raises(SettingsError, match="none may lie below another"):
-        get_settings()
-
-
-@pytest.mark.parametrize(
-    "urls", ["s3://bucket", "/a/folder", "gs://bucket/inbox", "s3://AKIA:hidden@bucket/inbox", "s3://fine/inbox folder"]
-)
-def test_a_setting_that_names_no_prefix_is_refused(monkeypatch: pytest.MonkeyPatch, urls: str) -> None:
-    monkeypatch.setenv("DIGITLINE_INBOX_URLS", urls)
-    with pytest.raises(SettingsError, match="DIGITLINE_INBOX_URLS makes no sense") as caught:
-        get_settings()
-    assert "hidden" not in str(caught.value)
-
-
-def test_several_inboxes_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DIGITLINE_INBOX_URLS", "s3://one/inbox\n s3://two/in/")
-    assert [str(prefix) for prefix in get_settings().inbox_prefixes] == ["s3://one/inbox/", "s3://two/in/"]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import DigitlineError
+from core.errors import DigitlineError, SettingsError
 from core.ledger import jobs
 from scheduler import process
+from scheduler.inbox import prepare_folders
 from scheduler.producer import Line
 from tests.conftest import MakeSettings
 from tests.processes import LineProcess
@@ -32,6 +33,14 @@ def test_one_round_does_everything_once(line: Line) -> None:
     process.run(line.settings, once=True)
     assert [job.name for job in jobs.newest(line.database, 10)] == ["scans"]
     assert line.settings.heartbeat_file.exists()
+
+
+def test_a_home_that_cannot_be_made_is_named_with_what_to_set(settings: MakeSettings, tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.touch()
+    with pytest.raises(SettingsError, match=r"inbox cannot be made: Not a directory\.") as caught:
+        prepare_folders(settings(home=home))
+    assert "DIGITLINE_HOME" in caught.value.mend
 
 
 def test_one_round_says_so_where_a_step_failed(line: Line, settings: MakeSettings, tmp_path: Path) -> None:
