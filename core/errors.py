@@ -178,11 +178,6 @@ class JobFailed(DigitlineError):
 class JobPaused(DigitlineError):
     """The job waits for a person."""
 
-    mend = (
-        "If too much is refused, look at `digitline results JOB --only rejected`; then `digitline resume JOB`, or "
-        "`digitline cancel JOB`."
-    )
-
 
 class SandboxError(DigitlineError):
     """The process that is to look at suspicious images does not start."""

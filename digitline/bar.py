@@ -21,12 +21,12 @@ def image_bar(*, shown: bool = True) -> Progress:
     return _bar(ImagesPerSecond(), shown=shown)
 
 
-def step_bar(*, shown: bool = True) -> Progress:
+def step_bar() -> Progress:
     """A bar that counts the steps of training."""
-    return _bar(shown=shown)
+    return _bar()
 
 
-def _bar(*columns: ProgressColumn, shown: bool) -> Progress:
+def _bar(*columns: ProgressColumn, shown: bool = True) -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -10,6 +10,7 @@ from core.vocabulary import Labels, QueueName, Trigger
 from digitline.connection import open_line
 from digitline.handle import JobHandle, check_priority, check_share
 from scheduler import producer
+from scheduler.producer import Line
 
 
 def submit(
@@ -69,13 +70,22 @@ def job(reference: int | str) -> JobHandle:
     Raises:
         JobNotFound: there is none.
     """
-    line = open_line()
-    line.database.check_revision()
+    line = ready_line()
     return JobHandle(line, job_ledger.find(line.database, str(reference)))
 
 
 def jobs(limit: int = 50) -> list[JobHandle]:
     """The newest jobs, the newest first."""
+    line = ready_line()
+    return [JobHandle(line, record) for record in job_ledger.newest(line.database, limit)]
+
+
+def ready_line() -> Line:
+    """The line, once its ledger is found to be of this version.
+
+    Raises:
+        LedgerUnreachable, RevisionMismatch: it does not answer, or is of another version.
+    """
     line = open_line()
     line.database.check_revision()
-    return [JobHandle(line, record) for record in job_ledger.newest(line.database, limit)]
+    return line

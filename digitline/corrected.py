@@ -19,9 +19,9 @@ from core.database import Database
 from core.errors import DigitlineError, ImageRejected, SourceNotFound, SourceUnreadable, StoreUnreachable
 from core.ledger import corrected
 from core.ledger.corrected import Reviewed
+from core.plain import encodable
 from core.settings import Settings
 from core.sources import Prefix, source_at, to_path, to_url
-from core.plain import encodable
 
 #: Columns of the table; the first two are those of a `labels.csv`.
 COLUMNS = ("path", "label", "job", "source", "predicted", "confidence", "reviewed_by", "reviewed_at", "sha256")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +21,7 @@ from core.vocabulary import Job
 from digitline import embedded
 from digitline.handle import JobHandle
 from digitline.pace import images_per_second
+from digitline.records import as_json
 from digitline.report import write_report
 from digitline.samples import write_samples
 from digitline.scoreboard import print_scoreboard
@@ -38,14 +39,14 @@ _FILING_TIME = 30.0
 _STOP_MARGIN = 30.0
 
 
-def demo(settings: Settings, *, images: int, report: Path, as_json: bool) -> int:
+def demo(settings: Settings, *, images: int, page: Path, json: bool) -> int:
     """Score sample digits through the line and print what came out.
 
     Args:
         settings: name the home; a line that runs there already is used and left running.
         images: digits to score.
-        report: where the page goes.
-        as_json: print JSON instead of tables.
+        page: HTML file to write.
+        json: print JSON instead of tables.
 
     Returns:
         Exit code: 0 where every image found has met its end.
@@ -54,7 +55,7 @@ def demo(settings: Settings, *, images: int, report: Path, as_json: bool) -> int
         LineError: the line does not start, or does not claim the drop.
         JobFailed: not one image could be scored.
     """
-    console = Console(stderr=as_json)
+    console = Console(stderr=json)
     with _line(settings, console):
         told = f"Writing {images:,} MNIST test digits as PNG files into {settings.inbox_folder} ..."
         console.print(told, soft_wrap=True, highlight=False)
@@ -62,9 +63,9 @@ def demo(settings: Settings, *, images: int, report: Path, as_json: bool) -> int
         line = Line.open(settings)
         handle = JobHandle(line, _job_of(line, drop, console)).wait(progress=True)
         _wait_until_filed(handle, line)
-        page = write_report(line.database, handle.record, report.absolute())
-    if as_json:
-        print(json.dumps(_as_dict(handle, page)))
+        page = write_report(line.database, handle.record, page.absolute())
+    if json:
+        print(as_json(_record(handle, page)))
     else:
         print_scoreboard(console, handle)
         console.print(f"\n[bold]Report[/]    {page}", soft_wrap=True, highlight=False)
@@ -84,7 +85,7 @@ def _line(settings: Settings, console: Console) -> Iterator[None]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         up = subprocess.Popen(
-            [sys.executable, "-P", "-m", "digitline", "up"],
+            [*embedded.DIGITLINE, "up"],
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C ends the demo, which then stops the line in order
@@ -144,16 +145,10 @@ def _command() -> str:
     return os.path.relpath(Path(sys.executable).parent / "digitline")
 
 
-def _as_dict(handle: JobHandle, page: Path) -> dict[str, object]:
-    accounts = handle.accounts
+def _record(handle: JobHandle, page: Path) -> dict[str, object]:
     return {
         "job": handle.id,
-        "accounts": {
-            "found": accounts.found,
-            "scored": accounts.scored,
-            "rejected": accounts.rejected,
-            "quarantined": accounts.quarantined,
-        },
+        "accounts": asdict(handle.accounts),
         **score_matrix(handle.confusion_matrix()).as_dict(),
         "images_per_second": images_per_second(handle.record),
         "report": str(page),

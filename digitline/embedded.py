@@ -31,6 +31,10 @@ from digitline.web import address as web_address
 from scheduler import endpoint
 from scheduler.inbox import prepare_folders
 
+#: Runs `digitline` in a process of its own. -P: a stray module in the folder where it is typed must not take a
+#: library's place.
+DIGITLINE = (sys.executable, "-P", "-m", "digitline")
+
 #: Ports tried for Flower and for the web page, from the ones that are set on.
 _PORTS = 20
 #: ANSI colour of Redis' lines; honcho deals out the others.
@@ -59,21 +63,21 @@ def up(settings: Settings, *, flower: bool = True, web: bool = True) -> int:
         stack.enter_context(_only_one(settings))
         prepare_ledger(settings)
         printer = stack.enter_context(LoggingPrinter.writing_to(settings.logs_folder))
-        line = Line(settings, printer)
+        processes = Processes(settings, printer)
         if settings.embedded_queue:
-            line.listen_to(stack.enter_context(redis_server.running(settings)))
+            processes.listen_to(stack.enter_context(redis_server.running(settings)))
         pages = Pages.find(settings, flower=flower, web=web)
-        line.add("scheduler", ["scheduler"])
-        line.add("worker", ["worker"])
+        processes.add("scheduler", ["scheduler"])
+        processes.add("worker", ["worker"])
         if pages.flower is not None:
-            line.add("flower", ["flower", "--port", str(pages.flower)])
+            processes.add("flower", ["flower", "--port", str(pages.flower)], pages.addresses(settings))
         if pages.web is not None:
-            line.add("web", ["web", "--port", str(pages.web)], pages.addresses(settings))
+            processes.add("web", ["web", "--port", str(pages.web)], pages.addresses(settings))
         print(_welcome(settings, pages), flush=True)
-        line.loop()
-        line.stopping = True
-        print(_farewell(line.exit_code), flush=True)
-        return line.exit_code
+        processes.loop()
+        processes.stopping = True
+        print(_farewell(processes.exit_code), flush=True)
+        return processes.exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +100,16 @@ class Pages:
         )
 
     def addresses(self, settings: Settings) -> dict[str, str]:
-        """Settings of the page: where Flower is, unless somebody said where else a browser finds it."""
-        if self.flower is None or settings.web_flower_url is not None:
-            return {}
-        return {f"{PREFIX}WEB_FLOWER_URL": flower_process.url(settings, self.flower)}
+        """Settings of the pages: where each finds the other, unless somebody said where else a browser does."""
+        found = {}
+        if self.flower is not None and settings.web_flower_url is None:
+            found[f"{PREFIX}WEB_FLOWER_URL"] = flower_process.url(settings, self.flower)
+        if self.web is not None and settings.flower_web_url is None:
+            found[f"{PREFIX}FLOWER_WEB_URL"] = web_address.url(settings.web_address, self.web)
+        return found
 
 
-class Line(Manager):  # type: ignore[misc]  # honcho has no types
+class Processes(Manager):  # type: ignore[misc]  # honcho has no types
     """Honcho's manager, which gives each process the grace time and spares the children of the workers."""
 
     def __init__(self, settings: Settings, printer: Printer) -> None:
@@ -115,9 +122,8 @@ class Line(Manager):  # type: ignore[misc]  # honcho has no types
 
     def add(self, name: str, verb: list[str], settings: Mapping[str, str] | None = None) -> None:
         """Add a process: a verb of `digitline`, with settings of its own beside those that all have."""
-        # -P: a stray module in the folder where `up` was typed must not take a library's place.
         # exec: honcho starts a shell, and a signal must reach the process itself.
-        command = "exec " + shlex.join([sys.executable, "-P", "-m", "digitline", *verb])
+        command = "exec " + shlex.join([*DIGITLINE, *verb])
         self.add_process(name, command, env={**os.environ, **(settings or {}), lifeline.VARIABLE: str(os.getpid())})
 
     def listen_to(self, redis: subprocess.Popen[bytes]) -> None:

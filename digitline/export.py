@@ -11,7 +11,7 @@ from typing import TextIO
 
 from core.errors import DigitlineError
 from core.ledger.results import Result
-from digitline.plain import printable
+from core.plain import printable
 from digitline.records import RESULT_KEYS, as_json, encodable_record, result_record
 
 #: Columns of the table, their widths in characters; the path comes last, for its length is not known beforehand.

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from core.plain import printable
 from digitline.caveat import accuracy_caveat
-from digitline.cli.screen import duration
-from digitline.plain import printable
-
-
-def percent(share: float) -> str:
-    """A share, 0 to 1, as a percentage."""
-    return f"{share:.2%}"
+from digitline.cli.screen import duration, percent
 
 
 def count(number: float) -> str:

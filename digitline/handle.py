@@ -16,10 +16,10 @@ from core.ledger import jobs as job_ledger
 from core.ledger import results as result_ledger
 from core.ledger.corrections import Correction, Withdrawal, Word
 from core.ledger.results import Result
+from core.plain import printable
 from core.vocabulary import DIGITS, PRIORITIES, Accounts, Job, JobState, Verdict
 from digitline.bar import image_bar
 from digitline.pace import finished_images
-from digitline.plain import printable
 from digitline.who import user_name
 from scheduler.producer import Line, fill
 
@@ -93,13 +93,15 @@ class JobHandle:
             task = bar.add_task(printable(self.name), total=self.accounts.found)
             while not self.refresh().state.ended:
                 if self.state is JobState.PAUSED:
-                    raise JobPaused(f"Job {self.id} {self.name!r} is paused: {self.record.error}.")
+                    mend = f"{self._look} `digitline resume {self.id}` lets it go on, `digitline cancel {self.id}` ends it."
+                    raise JobPaused(f"Job {self.id} {self.name!r} is paused: {self.record.error}.", mend=mend.strip())
                 bar.update(task, completed=finished_images(self.accounts))
                 time.sleep(min(poll, self._remaining(deadline)))
             bar.update(task, completed=finished_images(self.accounts))
         if self.state is not JobState.DONE:
             what = "was cancelled" if self.state is JobState.CANCELLED else "failed"
-            raise JobFailed(f"Job {self.id} {self.name!r} {what}: {self.record.error or 'no reason is known'}.")
+            why = f"Job {self.id} {self.name!r} {what}: {self.record.error or 'no reason is known'}."
+            raise JobFailed(why, mend=self._look)
         return self
 
     def results(self, only: Only | None = None) -> Iterator[Result]:
@@ -232,6 +234,12 @@ class JobHandle:
         self.record = steering.retry(self._line.database, self.record)
         send_waiting(self._line)
         return self
+
+    @property
+    def _look(self) -> str:
+        """Where to look, if images were refused."""
+        refused = self.accounts.rejected + self.accounts.quarantined
+        return f"`digitline results {self.id} --only rejected` says why each was refused." if refused else ""
 
     def _remaining(self, deadline: float | None) -> float:
         """Seconds until the deadline; raises TimeoutError once it is over."""

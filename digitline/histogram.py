@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from core.vocabulary import DIGITS
 from digitline.findings import BINS, Findings
-
-_INK = "#1f4e79"
-_WRONG = "#b3402a"
-_PALE = "#9db8d2"
+from training.sheet import INK, PALE, WRONG, plot
 
 
 def confidence_figure(findings: Findings) -> Figure:
     """Draw how confidences are spread; right and wrong apart where the truth is known."""
-    figure, axes = _page(6.4, 3.4)
+    figure, axes = _bare()
     edges = np.linspace(0, 1, BINS + 1)
     # Not stacked: on a logarithmic axis the upper part would look a hundred times too large.
     for counts, colour, label in (
-        (findings.unknown, _PALE, "true label unknown"),
-        (findings.right, _INK, "right"),
+        (findings.unknown, PALE, "true label unknown"),
+        (findings.right, INK, "right"),
     ):
         if counts.any():
             axes.stairs(counts, edges, fill=True, alpha=0.8, color=colour, label=label)
     if findings.wrong.any():
-        axes.stairs(findings.wrong, edges, linewidth=1.8, color=_WRONG, label="wrong")
+        axes.stairs(findings.wrong, edges, linewidth=1.8, color=WRONG, label="wrong")
     axes.set_yscale("symlog", linthresh=10)
     axes.set(xlim=(0, 1), xlabel="confidence", ylabel="images (logarithmic)", title="Confidence")
     axes.legend(loc="upper left")
@@ -42,8 +38,8 @@ def digits_figure(read_as: NDArray[np.int64]) -> Figure:
     Args:
         read_as: int64, (10,).
     """
-    figure, axes = _page(6.4, 3.4)
-    bars = axes.bar(np.arange(DIGITS), read_as, color=_INK)
+    figure, axes = _bare()
+    bars = axes.bar(np.arange(DIGITS), read_as, color=INK)
     axes.bar_label(bars, fontsize=8, fmt="{:,.0f}")
     axes.set(xticks=range(DIGITS), xlabel="read as", ylabel="images", title="What was read")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -51,9 +47,8 @@ def digits_figure(read_as: NDArray[np.int64]) -> Figure:
     return figure
 
 
-def _page(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+def _bare() -> tuple[Figure, Axes]:
+    """A plot without a frame."""
+    figure, axes = plot(6.4, 3.4)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -16,7 +16,7 @@ from classifier.artifact import shipped_model
 from classifier.images import decode, read_image
 from classifier.predict import Predictor
 from classifier.readings import read as read_pictures
-from classifier.sources import Images, images_of
+from classifier.sources import images_of
 from classifier.strings import ways_to_read
 from core.ledger.results import Result
 from core.quiet import without_native_chatter
@@ -37,7 +37,8 @@ class Item:
 
     #: What the result calls it.
     path: str
-    #: Gives the file's bytes and the picture they hold; may raise ImageRejected.
+    #: Gives the file's bytes and the picture they hold; may raise ImageRejected. Called once, before the next item is
+    #: asked for.
     load: Callable[[], tuple[bytes, Array]]
     true_label: int | None = None
 
@@ -78,8 +79,8 @@ def read(items: Iterable[Item], *, model: AnyPath | None = None, split: bool | N
     predictor = load_predictor(model)
     remaining = iter(items)
     split = settings.split if split is None else split
-    while batch := list(islice(remaining, settings.images_at_once)):
-        yield from _read_batch(batch, predictor, settings, split=split)
+    while results := _read_batch(islice(remaining, settings.images_at_once), predictor, settings, split=split):
+        yield from results
 
 
 def load_predictor(model: AnyPath | None = None) -> Predictor:
@@ -107,13 +108,14 @@ def _loaded(folder: Path, batch_size: int, runtime: Runtime) -> Predictor:
         return Predictor(folder, batch_size=batch_size, runtime=runtime)
 
 
-def _read_batch(batch: Sequence[Item], predictor: Predictor, settings: Settings, *, split: bool) -> list[Result]:
-    seen = Seen()
+def _read_batch(batch: Iterable[Item], predictor: Predictor, settings: Settings, *, split: bool) -> list[Result]:
+    seen, items = Seen(), list[Item]()
     for position, item in enumerate(batch):
+        items.append(item)
         with seen.looking_at(position, item.path):
             data, picture = item.load()
             seen.add(position, data, ways_to_read(picture, split=split))
-    manifest = Manifest([item.path for item in batch], [item.true_label for item in batch])
+    manifest = Manifest([item.path for item in items], [item.true_label for item in items])
     readings = [
         reading
         for digits, ways in seen.parts(predictor.batch_size)
@@ -185,18 +187,17 @@ def _of_array(picture: Array, place: int) -> Item:
     return Item(f"image {place}", load)
 
 
-def _of_path(path: Source, settings: Settings) -> Iterable[Item]:
+def _of_path(path: Source, settings: Settings) -> Iterator[Item]:
     if not isinstance(path, Prefix) and not path.is_dir():
-        return [Item(str(path), partial(load_file, path, settings))]
+        yield Item(str(path), partial(load_file, path, settings))
+        return
     files = list_files(path)
     labels = true_labels(path, files, Labels.AUTO) or [None] * len(files)
-    within = images_of(path, max_bytes=settings.max_bytes)
-    return (
-        Item(file, partial(_load, within, file, settings.max_pixels), label)
-        for file, label in zip(files, labels, strict=True)
-    )
+    with images_of(path, max_bytes=settings.max_bytes) as images, images.reading(files) as read_file:
+        for file, label in zip(files, labels, strict=True):
+            yield Item(file, partial(_load, read_file, file, settings.max_pixels), label)
 
 
-def _load(within: Images, relative: str, max_pixels: int) -> tuple[bytes, Array]:
-    data = within.read(relative)
+def _load(read_file: Callable[[str], bytes], relative: str, max_pixels: int) -> tuple[bytes, Array]:
+    data = read_file(relative)
     return data, decode(data, max_pixels=max_pixels)

@@ -71,12 +71,7 @@ def data_url(image: Image) -> str:
     encoded, png = cv2.imencode(".png", image)
     if not encoded:
         raise ValueError(f"An array of {image.dtype} {image.shape} cannot become a PNG.")
-    return png_url(png.tobytes())
-
-
-def png_url(png: bytes) -> str:
-    """The PNG file as a URL."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode("ascii")
 
 
 def shrunk(image: Image, longest: int = _LONGEST_SIDE) -> Image:

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from core.ledger.pauses import Pause
 from core.ledger.results import Result
+from core.plain import encodable
 from core.vocabulary import Digit, Job
 from digitline.pace import images_per_second, seconds_left
-from digitline.plain import encodable
 
 #: Keys of a result, in the order in which every format gives them.
 RESULT_KEYS = ("path", "status", "label", "confidence", "verdict", "true_label", "reason", "model", "digits", "review")
@@ -76,9 +76,9 @@ def job_record(job: Job, **more: object) -> Mapping[str, object]:
         "schedule": job.schedule,
         "priority": job.priority,
         "source": job.source,
-        "created_at": _iso(job.created_at),
-        "started_at": _iso(job.started_at),
-        "finished_at": _iso(job.finished_at),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "finished_at": iso(job.finished_at),
         "error": job.error,
         "trouble": job.trouble,
         **more,
@@ -87,8 +87,9 @@ def job_record(job: Job, **more: object) -> Mapping[str, object]:
 
 def pause_record(pause: Pause | None) -> Mapping[str, object] | None:
     """The pause of the whole line as an object; None while it runs."""
-    return None if pause is None else {"since": _iso(pause.since), "by": pause.by, "reason": pause.reason}
+    return None if pause is None else {"since": iso(pause.since), "by": pause.by, "reason": pause.reason}
 
 
-def _iso(when: datetime | None) -> str | None:
+def iso(when: datetime | None) -> str | None:
+    """A moment as ISO 8601; None where there is none."""
     return None if when is None else when.isoformat()

@@ -55,7 +55,7 @@ def arguments(socket: Path) -> list[str]:
         "maxmemory-policy": "noeviction",
         "save": "",
         "daemonize": "no",
-        "loglevel": "notice",
+        "loglevel": "warning",
     }
     return [str(server_program()), *(word for name, value in options.items() for word in (f"--{name}", value))]
 

@@ -8,20 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 
 from classifier.preprocess import Image
+from core.plain import printable
 from core.vocabulary import DIGITS, Reason, Verdict
 from digitline.explanation import ExplainedDigit, Explanation
-from digitline.plain import printable
+from training.sheet import INK, WRONG, sheet
 
-_DOTS_PER_INCH = 110
-_INK, _SOFT = "#1b2733", "#5b6b7a"
-_BAR, _PALE = "#1f4e79", "#c3d2e0"
+_TEXT, _SOFT = "#1b2733", "#5b6b7a"
+_PALE = "#c3d2e0"
 #: Colours of the verdicts; what has none could not be scored either.
 _COLOURS = {Verdict.DIGIT: "#2d6a3e", Verdict.UNCERTAIN: "#8a6d1a"}
-_BAD = "#b3402a"
 
 #: Steps, and digits, side by side.
 _STEPS_ABREAST, _DIGITS_ABREAST = 6, 2
@@ -39,8 +37,7 @@ def draw(explanation: Explanation) -> Figure:
     heights = [_TITLE + 0.2 * len(words), sum(_step_heights(explanation))]
     if explanation.digits:
         heights.append(_DIGIT * math.ceil(len(explanation.digits) / _DIGITS_ABREAST))
-    figure = Figure(figsize=(_WIDTH, sum(heights)), layout="constrained", dpi=_DOTS_PER_INCH, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = sheet(_WIDTH, sum(heights))
     title, steps, *digits = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).ravel()
     _write_title(title, explanation, words, heights[0])
     _draw_steps(steps, explanation)
@@ -51,12 +48,12 @@ def draw(explanation: Explanation) -> Figure:
 
 def _write_title(part: SubFigure, explanation: Explanation, words: Sequence[str], height: float) -> None:
     verdict = explanation.verdict
-    colour = _BAD if verdict is None else _COLOURS.get(verdict, _BAD)
+    colour = WRONG if verdict is None else _COLOURS.get(verdict, WRONG)
     # A file's name is no formula, though it may hold a pair of dollar signs.
     name = printable(Path(explanation.path).name)
     part.text(0.012, 1 - 0.16 / height, name, fontsize=10, color=_SOFT, va="top", parse_math=False)
     part.text(0.012, 1 - 0.40 / height, _headline(explanation), fontsize=17, color=colour, va="top", weight="bold")
-    part.text(0.012, 1 - 0.76 / height, "\n".join(words), fontsize=10, color=_INK, va="top", parse_math=False)
+    part.text(0.012, 1 - 0.76 / height, "\n".join(words), fontsize=10, color=_TEXT, va="top", parse_math=False)
 
 
 def _headline(explanation: Explanation) -> str:
@@ -85,11 +82,11 @@ def _draw_steps(part: SubFigure, explanation: Explanation) -> None:
         height, width = picture.shape[:2]
         _show(place, picture)
         title = textwrap.fill(f"{number}  {name}" if number else name, _NAME)
-        place.set_title(title, fontsize=8.5, color=_INK)
+        place.set_title(title, fontsize=8.5, color=_TEXT)
         place.set_xlabel(f"{width} x {height}", fontsize=7.5, color=_SOFT, labelpad=3)
     if explanation.rejection is not None:
         reason = _spoken(explanation.rejection.reason)
-        next(places).text(0.5, 0.5, f"turned away:\n{reason}", ha="center", va="center", fontsize=11, color=_BAD)
+        next(places).text(0.5, 0.5, f"turned away:\n{reason}", ha="center", va="center", fontsize=11, color=WRONG)
     # What is left is empty, and the tile of the refusal has no frame.
     for place in part.axes[len(explanation.steps) :]:
         place.set_axis_off()
@@ -104,7 +101,7 @@ def _draw_digits(part: SubFigure, digits: Sequence[ExplainedDigit]) -> None:
             place.set_axis_off()
     for (seen, bars), digit in zip(places.reshape(-1, 2), digits, strict=False):
         _show(seen, digit.prepared)
-        seen.set_title("what the network sees", fontsize=8.5, color=_INK)
+        seen.set_title("what the network sees", fontsize=8.5, color=_TEXT)
         seen.set_xlabel("28 x 28", fontsize=7.5, color=_SOFT, labelpad=3)
         _draw_bars(bars, digit)
 
@@ -114,13 +111,13 @@ def _spoken(word: Verdict | Reason) -> str:
 
 
 def _draw_bars(place: Axes, digit: ExplainedDigit) -> None:
-    colour = _BAR if digit.verdict is Verdict.DIGIT else _COLOURS.get(digit.verdict, _BAD)
+    colour = INK if digit.verdict is Verdict.DIGIT else _COLOURS.get(digit.verdict, WRONG)
     colours = [colour if label == digit.label else _PALE for label in range(DIGITS)]
     bars = place.bar(range(DIGITS), digit.probabilities, color=colours, width=0.72)
     written = [f"{share:.3f}" if share >= _WRITTEN else "" for share in digit.probabilities]
-    place.bar_label(bars, written, fontsize=7.5, color=_INK, padding=1.5)
+    place.bar_label(bars, written, fontsize=7.5, color=_TEXT, padding=1.5)
     place.set(xticks=range(DIGITS), ylim=(0, 1.14), yticks=[0, 0.5, 1])
-    place.set_title(f"{digit.label}, {_spoken(digit.verdict)}: probability", fontsize=8.5, color=_INK)
+    place.set_title(f"{digit.label}, {_spoken(digit.verdict)}: probability", fontsize=8.5, color=_TEXT)
     place.tick_params(length=0, labelsize=8.5, labelcolor=_SOFT)
     place.grid(axis="y", color="#e6ebf0", linewidth=0.8)
     place.set_axisbelow(True)

@@ -16,7 +16,8 @@ from benchmarks.pictures.measures import measures
 from benchmarks.pictures.sheets import write_sheet
 from benchmarks.pictures.table import as_record, print_findings
 from digitline.bar import image_bar
-from digitline.cli.data import Data, Json, find_data, writable_folder
+from digitline.cli.data import find_data, writable_folder
+from digitline.cli.options import Data, Json
 from digitline.cli.screen import screen
 from digitline.records import as_json
 from training.dataset import Digits, load_mnist, load_test_digits, split

@@ -20,7 +20,7 @@ from benchmarks.pictures.paper import BLACK, grey, picture_of, sheet, written
 from classifier.images import decode
 from classifier.preprocess import prepare
 from core.settings import get_settings
-from digitline.cli.data import Json
+from digitline.cli.options import Json
 from digitline.cli.screen import screen, table
 from digitline.records import as_json
 from training.idx import read_idx

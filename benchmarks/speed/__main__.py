@@ -18,7 +18,8 @@ from benchmarks.speed.rounds import ROOT, Folders, Turn, missing_packages, take_
 from benchmarks.speed.table import as_record, print_findings
 from benchmarks.speed.work import folder_of, read_once
 from digitline.bar import step_bar
-from digitline.cli.data import Json, writable_folder
+from digitline.cli.data import writable_folder
+from digitline.cli.options import Json
 from digitline.cli.screen import screen
 from digitline.records import as_json
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import traceback
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from core.errors import DigitlineError
+from core.plain import printable
 from digitline.cli.lazy import LazyGroup
-from digitline.plain import printable
 
 #: Exit codes beside 0; usage errors are 2 (Typer's), an interrupt is 130.
 FAILED = 1
@@ -26,8 +28,18 @@ app = typer.Typer(
 )
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"digitline {version('digitline')}")
+        raise typer.Exit
+
+
 @app.callback()
-def digitline() -> None:
+def digitline(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
     """Reads handwritten digits in bulk: folders in, labels, confidences and confusion matrices out."""
 
 
@@ -38,6 +50,11 @@ def main() -> None:
         app(prog_name="digitline")
     except DigitlineError as error:
         print(f"digitline: {printable(f'{error} {error.mend}'.strip())}", file=sys.stderr)
+        sys.exit(FAILED)
+    except PermissionError as error:
+        # Wherever a folder is another user's.
+        where = printable(str(error.filename or error))
+        print(f"digitline: {where} may not be used. Mend its rights, or name another place.", file=sys.stderr)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(130)

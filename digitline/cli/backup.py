@@ -8,17 +8,18 @@ from typing import Annotated
 
 import typer
 
+from core.plain import printable
 from core.settings import get_settings
 from digitline import backup as backups
-from digitline.cli.screen import screen
-from digitline.plain import printable
+from digitline.cli.options import Json
+from digitline.cli.screen import counted, screen
 from digitline.records import as_json
-
-Json = Annotated[bool, typer.Option("--json", help="Print a JSON object with the manifest.")]
 
 
 def backup(
-    path: Annotated[Path, typer.Argument(help="File to write, or a folder, where it is named after the moment.")],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="File to write, or a folder, where it is named after the moment.")
+    ],
     json: Json = False,
 ) -> None:
     """Write the ledger and its models into one file, while the line runs.
@@ -26,20 +27,23 @@ def backup(
     SQLite is copied by its online backup, PostgreSQL by `pg_dump`, each as it is at one moment. Redis needs no
     backup: what was queued is sent again from the ledger. Images are not in it.
     """
-    written = backups.back_up(get_settings(), path)
+    # A disk that is not mounted must not get a file by the name of the folder.
+    if path.endswith("/") and not Path(path).is_dir():
+        raise typer.BadParameter(f"There is no folder {path}.", param_hint="PATH")
+    written = backups.back_up(get_settings(), Path(path))
     manifest = written.manifest
     if json:
         print(as_json({"path": str(written.path), **asdict(manifest)}))
         return
     console = screen()
-    models = "1 model" if len(manifest.models) == 1 else f"{len(manifest.models)} models"
+    models = counted(len(manifest.models), "model")
     console.print(f"{written.path} holds the ledger, at revision {manifest.revision}, and {models}.")
     for why in manifest.left_out.values():
         console.print(f"A model that nothing is scored by now is left out: {printable(why)}")
 
 
 def restore(
-    path: Annotated[Path, typer.Argument(help="File that `digitline backup` wrote.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="File that `digitline backup` wrote.")],
     json: Json = False,
 ) -> None:
     """Bring back a ledger and its models, in a home or database that holds no job yet.

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.settings import get_settings
-from digitline.cli.data import Data, Json, Seed, find_data, step_progress, writable_folder
+from digitline.cli.data import find_data, step_progress, writable_folder
 from digitline.cli.lazy import Later
+from digitline.cli.options import Data, Json, Seed
 from digitline.cli.screen import duration, facts, percent, screen, table
 from digitline.records import as_json
 
 if TYPE_CHECKING:
     from training import compare as comparison
+    from training import excerpt as excerpts
     from training import standings
 else:
     comparison = Later("training.compare")
+    excerpts = Later("training.excerpt")
     standings = Later("training.standings")
 
 
@@ -40,7 +43,8 @@ def compare(
     source = find_data(data)
     folder = writable_folder(output or get_settings().home_folder / "comparison", "--output")
     with step_progress("comparing") as progress:
-        rows = comparison.compare(source, samples=samples, epochs=epochs, seed=seed, progress=progress)
+        parts = excerpts.excerpt(source, samples=samples, seed=seed)
+        rows = comparison.compare(parts, epochs=epochs, seed=seed, progress=progress)
     command = f"digitline compare --data DIR --samples {samples} --epochs {epochs} --seed {seed}"
     files = standings.write_standings(rows, folder, facts={"command": command, "epochs": epochs, "seed": seed})
     if json:

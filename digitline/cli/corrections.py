@@ -13,12 +13,12 @@ import typer
 from core.ledger import corrected as ledger
 from core.ledger import takeover, tallies
 from core.ledger.takeover import Taken
+from core.plain import printable
 from core.settings import get_settings
 from digitline import client, export, imported
 from digitline.cli.lazy import Later
 from digitline.cli.screen import facts, moment, screen, table
 from digitline.connection import open_line
-from core.plain import printable
 from digitline.records import as_json
 from digitline.who import user_name
 

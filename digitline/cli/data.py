@@ -1,4 +1,4 @@
-"""What the verbs that make and measure models share: the data, the seed, and the bar."""
+"""What the verbs that make and measure models share: where the data lies, where the result goes, and the bar."""
 
 from __future__ import annotations
 
@@ -6,28 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from core.errors import SettingsError
 from core.settings import get_settings
 from digitline.bar import step_bar
+from digitline.cli.options import Data, Json
 
 if TYPE_CHECKING:
     from training.recipe import Progress
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of MNIST's four IDX files, or class folders 0/ to 9/ of images; "
-        "default: DIGITLINE_DATA, else Keras downloads MNIST."
-    ),
-]
-#: What NumPy and scikit-learn take for a seed.
-MOST_SEED = 2**32 - 1
-Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="The same seed gives the same result.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+__all__ = ["Data", "Json", "find_data", "step_progress", "writable_folder"]
 
 
 def find_data(given: Path | None) -> Path | None:

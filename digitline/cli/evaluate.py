@@ -5,68 +5,72 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classifier.artifact import shipped_model
 from core.settings import get_settings
 from core.vocabulary import DIGITS
-from digitline.cli.data import MOST_SEED, Data, Json, find_data, step_progress
+from digitline.cli.data import find_data, step_progress
 from digitline.cli.lazy import Later
+from digitline.cli.options import MOST_SEED, Data, Json, ModelFolder
 from digitline.cli.screen import facts, percent, rate, screen, table
 from digitline.export import replacing
 from digitline.records import as_json
 
 if TYPE_CHECKING:
     from classifier import predict
+    from digitline import local
     from training import dataset as datasets
     from training import evaluate as judging
     from training import measure as measuring
     from training import page as pages
 else:
-    predict = Later("classifier.predict")
+    local = Later("digitline.local")
     datasets = Later("training.dataset")
     measuring = Later("training.measure")
     pages = Later("training.page")
 
 
+TargetError = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Share of wrong labels to bear among the sure ones, as 0.005; default: DIGITLINE_TARGET_ERROR.",
+    ),
+]
+Corruptions = Annotated[
+    bool, typer.Option("--corruptions", help="Measure on spoilt digits too: turned, blurred, foggy and so on.")
+]
+SeedOfChance = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the chance in the corruptions.")]
+Page = Annotated[Path | None, typer.Option(help="HTML page to write, with plots and the worst mistakes.")]
+
+
 def evaluate(
     data: Data = None,
-    model: Annotated[
-        Path | None, typer.Option(help="Model folder; default: DIGITLINE_MODEL, else the shipped one.")
-    ] = None,
-    target_error: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Share of wrong labels to bear among the sure ones, as 0.005; default: DIGITLINE_TARGET_ERROR.",
-        ),
-    ] = None,
-    corruptions: Annotated[
-        bool, typer.Option("--corruptions", help="Measure on spoilt digits too: turned, blurred, foggy and so on.")
-    ] = False,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the chance in the corruptions.")] = 3,
-    output: Annotated[Path | None, typer.Option(help="HTML page to write, with plots and the worst mistakes.")] = None,
+    model: ModelFolder = None,
+    target_error: TargetError = None,
+    corruptions: Corruptions = False,
+    seed: SeedOfChance = 3,
+    output: Page = None,
     json: Json = False,
 ) -> None:
     """Measure a model on digits that it has not seen: how good, how sure, how fast; MNIST's test digits or your own.
 
     Of MNIST's files only the test digits are read. Class folders are read whole.
     """
-    settings = get_settings()
     source = find_data(data)
     digits, paths = _digits(source)
-    folder = model or settings.model or shipped_model()
-    predictor = predict.Predictor(folder, batch_size=settings.images_at_once, runtime=settings.runtime)
-    measured = measuring.measure(
-        predictor, digits, target_error=settings.target_error if target_error is None else target_error, paths=paths
-    )
+    predictor = local.load_predictor(model)
+    borne = get_settings().target_error if target_error is None else target_error
+    measured = measuring.measure(predictor, digits, target_error=borne, paths=paths)
     spoilt = _spoilt(predictor, digits, seed) if corruptions else {}
     if output is not None:
         page = pages.evaluation_page(measured, digits.images, predictor.card, facts=_told(source), corruptions=spoilt)
-        _write(page, output)
+        with replacing(output) as draft:
+            draft.write_text(page, encoding="utf-8")
     if json:
         print(as_json({**measured.as_dict(), **_spoilt_record(spoilt, seed)}))
     else:
@@ -91,11 +95,6 @@ def _spoilt(predictor: predict.Predictor, digits: datasets.Digits, seed: int) ->
         return measuring.measure_corruptions(predictor, digits, seed=seed, progress=progress)
 
 
-def _write(page: str, output: Path) -> None:
-    with replacing(output) as draft:
-        draft.write_text(page, encoding="utf-8")
-
-
 def _told(data: Path | None) -> dict[str, str]:
     """What the page says of how it was made."""
     folders = data is not None and datasets.has_class_folders(data)
@@ -104,9 +103,7 @@ def _told(data: Path | None) -> dict[str, str]:
 
 
 def _spoilt_record(spoilt: Mapping[str, float], seed: int) -> dict[str, object]:
-    if not spoilt:
-        return {}
-    return {"corruptions": {"mean": sum(spoilt.values()) / len(spoilt), "seed": seed, "accuracy": dict(spoilt)}}
+    return {"corruptions": {"mean": fmean(spoilt.values()), "seed": seed, "accuracy": dict(spoilt)}} if spoilt else {}
 
 
 def _print(name: str, measured: measuring.Measurement, spoilt: Mapping[str, float]) -> None:
@@ -116,8 +113,8 @@ def _print(name: str, measured: measuring.Measurement, spoilt: Mapping[str, floa
     _print_digits(measured.evaluation)
     if spoilt:
         console.print()
-        mean = sum(spoilt.values()) / len(spoilt)
-        rows = [(spoiling.replace("_", " "), percent(share)) for spoiling, share in {**spoilt, "mean": mean}.items()]
+        shares = {**spoilt, "mean": fmean(spoilt.values())}
+        rows = [(spoiling.replace("_", " "), percent(share)) for spoiling, share in shares.items()]
         console.print(table(("spoilt by", "accuracy"), rows, numbers=("accuracy",)))
 
 
@@ -147,12 +144,12 @@ def _print_digits(evaluation: judging.Evaluation) -> None:
     columns = ("digit", "precision", "recall", "F1", "images", *(f"as {digit}" for digit in range(DIGITS)))
     rows = (
         (
-            str(digit),
+            digit,
             percent(score.precision),
             percent(score.recall),
             percent(score.f1),
             f"{score.images:,}",
-            *(str(count) for count in evaluation.confusion_matrix[digit]),
+            *evaluation.confusion_matrix[digit].tolist(),
         )
         for digit, score in enumerate(evaluation.per_class)
     )

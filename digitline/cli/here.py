@@ -14,8 +14,8 @@ from core.ledger.results import Result
 from core.sources import Prefix, Source, source_of
 from digitline import export
 from digitline.cli.lazy import Later
-from digitline.cli.screen import facts, screen
-from digitline.records import as_json
+from digitline.cli.options import Json, JsonLines, ModelFolder, Split
+from digitline.cli.screen import facts, tell
 
 if TYPE_CHECKING:
     from digitline import explanation as explanations
@@ -24,18 +24,14 @@ if TYPE_CHECKING:
 else:
     explanations, local, strip = map(Later, ("digitline.explanation", "digitline.local", "digitline.strip"))
 
-Split = Annotated[
-    bool | None,
-    typer.Option(help="Read several digits in a picture as one string; default: DIGITLINE_SPLIT, else no."),
-]
-Model = Annotated[Path | None, typer.Option(help="Model folder; default: DIGITLINE_MODEL, else the shipped one.")]
-
 
 def predict(
-    paths: Annotated[list[str], typer.Argument(help="Image files, folders with all in them, and s3://bucket/prefix.")],
-    model: Model = None,
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH", help="Image files, folders with all in them, and s3://bucket/prefix.")
+    ],
+    model: ModelFolder = None,
     split: Split = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, as `results` does.")] = False,
+    json: JsonLines = False,
 ) -> None:
     """Read digits in this process, without queue or database; the same bytes get the same answer as on the line.
 
@@ -50,11 +46,11 @@ def predict(
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Image file.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", exists=True, dir_okay=False, help="Image file.")],
     output: Annotated[Path, typer.Option(dir_okay=False, help="PNG to write.")] = Path("strip.png"),
-    model: Model = None,
+    model: ModelFolder = None,
     split: Split = None,
-    json: Annotated[bool, typer.Option("--json", help="Print steps, probabilities and verdict as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Show what every preprocessing step makes of one image, and why the verdict is what it is.
 
@@ -64,22 +60,16 @@ def explain(
     explanation = explanations.explain(image, model=model, split=split)
     with export.replacing(output) as draft:
         strip.draw(explanation).savefig(draft, format="png")
-    if json:
-        print(as_json(_record(explanation, output)))
-        return
-    reading = explanation.reading
-    screen().print(
-        facts(
-            [
-                ("image", str(image)),
-                ("read as", "" if reading is None else f"{reading.label}, confidence {reading.confidence:.4f}"),
-                ("verdict", "" if explanation.verdict is None else explanation.verdict.value),
-                ("why", explanation.words),
-                ("steps", ", ".join(name for name, _ in explanation.steps)),
-                ("picture", str(output)),
-            ]
-        )
-    )
+    reading, verdict = explanation.reading, explanation.verdict
+    told = [
+        ("image", str(image)),
+        ("read as", None if reading is None else f"{reading.label}, confidence {reading.confidence:.4f}"),
+        ("verdict", None if verdict is None else verdict.value),
+        ("why", explanation.words),
+        ("steps", ", ".join(name for name, _ in explanation.steps)),
+        ("picture", str(output)),
+    ]
+    tell(_record(explanation, output), facts(told), json=json)
 
 
 def register(app: typer.Typer) -> None:
@@ -91,7 +81,7 @@ def register(app: typer.Typer) -> None:
 def _existing(given: str) -> Source:
     source = source_of(given)
     if not isinstance(source, Prefix) and not source.exists():
-        raise typer.BadParameter(f"Path '{given}' does not exist.", param_hint="PATHS...")
+        raise typer.BadParameter(f"Path '{given}' does not exist.", param_hint="PATH")
     return source
 
 

@@ -9,22 +9,20 @@ import typer
 from core.ledger import pauses
 from core.vocabulary import PRIORITIES
 from digitline import client
-from digitline.cli.screen import screen
-from digitline.connection import open_line
+from digitline.cli.options import JobReference, Json
+from digitline.cli.screen import tell
 from digitline.handle import JobHandle, send_waiting
-from digitline.records import as_json, job_record, pause_record
+from digitline.records import job_record, pause_record
 from digitline.who import user_name
 from scheduler.producer import Line
 
-Reference = Annotated[str, typer.Argument(help="Its number, or its name: the newest of that name.")]
 ReferenceOrAll = Annotated[
     str | None, typer.Argument(metavar="JOB", help="Its number or its name; or none, and --all.", show_default=False)
 ]
 All = Annotated[bool, typer.Option("--all", help="The whole line: every job, also those to come.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the job as a JSON object.")]
 
 
-def retry(job: Reference, json: Json = False) -> None:
+def retry(job: JobReference, json: Json = False) -> None:
     """Score again what was quarantined, or open when the job was cancelled.
 
     An image that was quarantined alone has its batch scored anew with it; every other batch stays as it is.
@@ -33,7 +31,7 @@ def retry(job: Reference, json: Json = False) -> None:
     _show(handle, json, f"Job {handle.id}: {handle.accounts.open:,} images are queued again.")
 
 
-def cancel(job: Reference, json: Json = False) -> None:
+def cancel(job: JobReference, json: Json = False) -> None:
     """Stop a job; what is scored stays scored, the rest can be taken up again by `digitline retry`."""
     handle = client.job(job).cancel()
     _show(handle, json, f"Job {handle.id} is cancelled; {handle.accounts.open:,} images stay open.")
@@ -50,7 +48,7 @@ def pause(
     What is being scored ends. While the line is paused, drops still become jobs; nothing is lost.
     """
     if _is_the_line(job, everything):
-        line = _line()
+        line = client.ready_line()
         paused = pauses.pause_line(line.database, by=user_name(), reason=reason)
         _show_line(line, json, f"The line is {paused}. What is being scored ends.")
     else:
@@ -81,16 +79,17 @@ def resume(
         return
     if max_rejected is not None:
         raise typer.BadParameter("--max-rejected is about one job.")
-    line = _line()
+    line = client.ready_line()
     paused = pauses.resume_line(line.database)
     send_waiting(line)
     _show_line(line, json, f"The line goes on; it was {paused}.")
 
 
 def priority(
-    job: Reference,
+    job: JobReference,
     number: Annotated[
-        int, typer.Argument(min=PRIORITIES[0], max=PRIORITIES[-1], help="0 at first; higher goes first.")
+        int,
+        typer.Argument(metavar="NUMBER", min=PRIORITIES[0], max=PRIORITIES[-1], help="0 at first; higher goes first."),
     ],
     json: Json = False,
 ) -> None:
@@ -113,10 +112,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _show(handle: JobHandle, json: bool, sentence: str) -> None:
-    if json:
-        print(as_json(job_record(handle.record)))
-    else:
-        screen().print(sentence)
+    tell(job_record(handle.record), sentence, json=json)
 
 
 def _is_the_line(job: str | None, everything: bool) -> bool:
@@ -126,14 +122,5 @@ def _is_the_line(job: str | None, everything: bool) -> bool:
     return everything
 
 
-def _line() -> Line:
-    line = open_line()
-    line.database.check_revision()
-    return line
-
-
 def _show_line(line: Line, json: bool, sentence: str) -> None:
-    if json:
-        print(as_json({"paused": pause_record(pauses.of_line(line.database))}))
-    else:
-        screen().print(sentence)
+    tell({"paused": pause_record(pauses.of_line(line.database))}, sentence, json=json)

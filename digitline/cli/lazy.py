@@ -35,7 +35,7 @@ VERBS: dict[str, dict[str, dict[str, str]]] = {
         },
         "digitline.cli.web": {"web": "Serve Digitline's web page: jobs, images, upload, review, models."},
         "digitline.cli.correct": {"correct": "Say what an image shows; training learns from it."},
-        "digitline.cli.corrections": {"corrections": "List and export what people said of images."},
+        "digitline.cli.corrections": {"corrections": "List, export and import what people said of images."},
     },
     "Here and now": {
         "digitline.cli.here": {

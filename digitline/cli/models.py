@@ -9,34 +9,46 @@ import typer
 
 from classifier import keras_file
 from classifier.artifact import read_card
-from core.database import Database
 from core.errors import PromotionRefused
 from core.ledger import models as ledger
 from core.ledger import promotions
 from core.ledger.promotions import Grounds, Kind
 from core.settings import get_settings
-from core.vocabulary import Model, number_of
+from core.vocabulary import Model
 from digitline.cli import models_compare, models_export
 from digitline.cli.models_gate import Measurement, measure, sets_to_measure
-from digitline.cli.models_show import Json, print_measurement, print_models, show
+from digitline.cli.models_show import find_model, print_measurement, print_models, show
+from digitline.cli.options import Json, ModelReference
+from digitline.client import ready_line
 from digitline.setup import register_folder
 from digitline.who import user_name
 
 verbs = typer.Typer(no_args_is_help=True, help="List, add, promote, roll back, challenge, compare and export models.")
 
-Reference = Annotated[str, typer.Argument(metavar="MODEL", help="Its number, name or alias.")]
+
+On = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Evaluation set: class folders 0/ to 9/ of images, or MNIST's IDX files; may be given several times; "
+        "default: DIGITLINE_EVALUATION_SETS.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Promote without measuring; needs --reason.")]
+Reason = Annotated[str, typer.Option(help="Why it is forced; recorded.")]
 
 
 @verbs.command("list")
 def list_models(json: Json = False) -> None:
     """List the models, the latest promoted first; the JSON holds their cards and every promotion too."""
-    database = _database()
+    database = ready_line().database
     print_models(ledger.every(database), promotions.history(database), json)
 
 
 @verbs.command(epilog="Example: digitline models add models/mine")
 def add(
-    folder: Annotated[Path, typer.Argument(help="Model folder: card.json and the networks it names.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Model folder: card.json and the networks it names.")
+    ],
     json: Json = False,
 ) -> None:
     """Make a model known, after a check of its card and networks; jobs use it once it is promoted.
@@ -45,23 +57,13 @@ def add(
     is not used while the folder it is known by still holds it.
     """
     _check_folder(folder)
-    model = register_folder(_database(), folder, get_settings(), registered_by=user_name())
+    model = register_folder(ready_line().database, folder, get_settings(), registered_by=user_name())
     show(model, json, f"Model {model.id} {model.name!r} is known, and read from {model.location}.")
 
 
 @verbs.command(epilog="Example: digitline models promote mine --on labelled-scans/")
 def promote(
-    model: Reference,
-    on: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Evaluation set: class folders 0/ to 9/ of images, or MNIST's IDX files; may be given several times; "
-            "default: DIGITLINE_EVALUATION_SETS.",
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Promote without measuring; needs --reason.")] = False,
-    reason: Annotated[str, typer.Option(help="Why it is forced; recorded.")] = "",
-    json: Json = False,
+    model: ModelReference, on: On = None, force: Force = False, reason: Reason = "", json: Json = False
 ) -> None:
     """Let a model score every job submitted from now on; jobs that run keep theirs.
 
@@ -71,8 +73,8 @@ def promote(
     """
     if force != bool(reason.strip()):
         raise typer.BadParameter("--force and --reason TEXT need each other.", param_hint="--force")
-    database = _database()
-    found = _find(database, model)
+    database = ready_line().database
+    found = find_model(database, model)
     present = ledger.in_production(database)
     if present is not None and present.id == found.id:
         show(found, json, f"Model {found.id} {found.name!r} is in production already.")
@@ -92,7 +94,7 @@ def promote(
 @verbs.command()
 def rollback(json: Json = False) -> None:
     """Return to the model that was in production before the present one, without measuring it."""
-    database = _database()
+    database = ready_line().database
     present, found = ledger.in_production(database), ledger.previous(database)
     _check_known(found)
     back = ledger.promote(database, found, Grounds(Kind.ROLLBACK, user_name()), over=present)
@@ -101,7 +103,7 @@ def rollback(json: Json = False) -> None:
 
 @verbs.command(epilog="Example: digitline models challenge mine --share 0.5")
 def challenge(
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Its number, name or alias.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Its number, name or alias.")] = None,
     share: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Share of the batches that it scores; default: DIGITLINE_CHALLENGER_SHARE."),
@@ -115,12 +117,12 @@ def challenge(
     """
     if none == (model is not None):
         raise typer.BadParameter("Name a model, or say --none.", param_hint="MODEL")
-    database = _database()
+    database = ready_line().database
     if model is None:
         ledger.end_challenge(database)
         show(None, json, "No model is the challenger.")
         return
-    found = _find(database, model)
+    found = find_model(database, model)
     _check_known(found)
     challenger = ledger.challenge(database, found, share)
     part = get_settings().challenger_share if share is None else share
@@ -150,17 +152,6 @@ def _measured(present: Model, candidate: Model, on: list[Path] | None, json: boo
             mend="Promote it all the same with --force --reason TEXT, which is recorded.",
         )
     return measured
-
-
-def _database() -> Database:
-    database = Database(get_settings().database)
-    database.check_revision()
-    return database
-
-
-def _find(database: Database, reference: str) -> Model:
-    number = number_of(reference)
-    return ledger.find(database, reference) if number is None else ledger.get(database, number)
 
 
 def _check_known(model: Model) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +13,14 @@ from core.errors import ModelNotFound
 from core.ledger import models as ledger
 from core.ledger import shadows
 from core.ledger.shadows import Comparison, Disagreement
+from core.plain import printable
 from core.settings import get_settings
-from core.vocabulary import Model, number_of
+from core.vocabulary import Model
 from digitline import client
 from digitline.cli.lazy import Later
-from digitline.cli.models_show import Json, model_record
-from digitline.cli.screen import facts, percent, screen, table
-from digitline.plain import printable
+from digitline.cli.models_show import find_model, model_record
+from digitline.cli.options import Json
+from digitline.cli.screen import Cell, facts, percent, screen, table
 from digitline.records import as_json
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ _DISAGREEMENTS = ("job", "production", "confidence", "challenger", "its confiden
 
 def compare(
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="Its number, name or alias; default: the challenger.")
+        str | None, typer.Argument(metavar="MODEL", help="Its number, name or alias; default: the challenger.")
     ] = None,
     on_corrections: Annotated[
         bool, typer.Option("--on-corrections", help="Let both read the reviewed images anew; what people said is true.")
@@ -46,10 +48,9 @@ def compare(
 
     With --on-corrections both read every reviewed image anew, those aside that one of the two learned from.
     """
-    database = Database(get_settings().database)
-    database.check_revision()
+    database = client.ready_line().database
     production = _production(database)
-    other = _challenger(database) if model is None else _find(database, model)
+    other = _challenger(database) if model is None else find_model(database, model)
     jobs = None if job is None else [client.job(one).id for one in job]
     if not on_corrections:
         _tell(production, other, shadows.compare(database, production, other, job_ids=jobs, shown=show), json)
@@ -63,11 +64,6 @@ def compare(
     _tell(production, other, found.comparison, json, **left_out)
     if not json:
         _print_left_out(found)
-
-
-def _find(database: Database, reference: str) -> Model:
-    number = number_of(reference)
-    return ledger.find(database, reference) if number is None else ledger.get(database, number)
 
 
 def _tell(production: Model, other: Model, found: Comparison, json: bool, **more: object) -> None:
@@ -135,14 +131,14 @@ def _print(production: Model, challenger: Model, found: Comparison) -> None:
         console.print(table(_DISAGREEMENTS, map(_cells, found.disagreements), numbers=_DISAGREEMENTS[:6]))
 
 
-def _cells(one: Disagreement) -> tuple[str, ...]:
+def _cells(one: Disagreement) -> Sequence[Cell]:
     return (
-        str(one.job_id),
-        str(one.production),
+        one.job_id,
+        one.production,
         f"{one.production_confidence:.4f}",
-        str(one.challenger),
+        one.challenger,
         f"{one.challenger_confidence:.4f}",
-        "" if one.true_label is None else str(one.true_label),
+        one.true_label,
         one.job_name,
         one.path,
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from classifier.artifact import Card
-from digitline.cli.data import Data, Json, find_data
+from digitline.cli.data import find_data
 from digitline.cli.lazy import Later
+from digitline.cli.options import Data, Json
 from digitline.cli.screen import percent, screen, table
 from digitline.records import as_json
 
@@ -24,7 +25,9 @@ _COLUMNS = ("runtime", "digits", "images", "same label", "same verdict", "read r
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="Model folder: card.json and the networks it names.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Model folder: card.json and the networks it names.")
+    ],
     output: Annotated[Path, typer.Argument(metavar="NEW", help="Model folder to write.")],
     data: Data = None,
     json: Json = False,
@@ -39,12 +42,12 @@ def export(
         print(as_json({"folder": str(output), "agreement": card.as_dict()["agreement"]}))
         return
     _print(card)
-    screen().print(f"Written to {output}", markup=False)
+    screen().print(f"Written to {output}")
 
 
 def _print(card: Card) -> None:
     rows = (
-        (runtime, part, str(one.images), percent(one.labels), percent(one.verdicts), percent(one.accuracy))
+        (runtime, part, one.images, percent(one.labels), percent(one.verdicts), percent(one.accuracy))
         for runtime, parts in card.agreement.items()
         for part, one in parts.items()
     )

@@ -1,19 +1,26 @@
-"""How the verbs about models show what they found."""
+"""What the verbs about models share: to find one, and to show what was found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
+from core.database import Database
+from core.ledger import models as ledger
 from core.ledger.promotions import Promotion
-from core.vocabulary import Model
+from core.vocabulary import Model, number_of
 from digitline.cli.models_gate import Measurement
-from digitline.cli.screen import moment, percent, screen, table
-from digitline.records import as_json
+from digitline.cli.screen import moment, percent, screen, table, tell
+from digitline.records import as_json, iso
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+def find_model(database: Database, reference: str) -> Model:
+    """The model of that number, name or alias.
+
+    Raises:
+        ModelNotFound: there is none.
+    """
+    number = number_of(reference)
+    return ledger.find(database, reference) if number is None else ledger.get(database, number)
 
 
 def print_models(models: Sequence[Model], history: Sequence[Promotion], json: bool) -> None:
@@ -25,9 +32,9 @@ def print_models(models: Sequence[Model], history: Sequence[Promotion], json: bo
     columns = ("id", "name", "alias", "test accuracy", "trained", "promoted", "sha256", "folder")
     rows = (
         (
-            str(model.id),
+            model.id,
             model.name,
-            model.alias or "",
+            model.alias,
             percent(_test_accuracy(model)),
             str(model.card.get("created", ""))[:10],
             moment(model.promoted_at),
@@ -41,10 +48,7 @@ def print_models(models: Sequence[Model], history: Sequence[Promotion], json: bo
 
 def show(model: Model | None, json: bool, sentence: str) -> None:
     """Print what became of a model."""
-    if json:
-        print(as_json(None if model is None else model_record(model)))
-    else:
-        screen().print(sentence)
+    tell(None if model is None else model_record(model), sentence, json=json)
 
 
 def print_measurement(measured: Measurement, json: bool) -> None:
@@ -69,7 +73,7 @@ def print_measurement(measured: Measurement, json: bool) -> None:
     checks = (
         (
             check.name,
-            "all" if check.digit is None else str(check.digit),
+            "all" if check.digit is None else check.digit,
             f"{check.images:,}",
             f"{check.gained:,}",
             f"{check.lost:,}",
@@ -91,7 +95,7 @@ def model_record(model: Model) -> dict[str, object]:
         "alias": model.alias,
         "sha256": model.sha256,
         "location": model.location,
-        "promoted_at": None if model.promoted_at is None else model.promoted_at.isoformat(),
+        "promoted_at": iso(model.promoted_at),
         "test_accuracy": _test_accuracy(model),
         "challenger_share": model.challenger_share,
     }
@@ -101,7 +105,7 @@ def _promotion_record(promotion: Promotion) -> dict[str, object]:
     return {
         "model": promotion.model_id,
         "kind": promotion.grounds.kind.value,
-        "promoted_at": promotion.promoted_at.isoformat(),
+        "promoted_at": iso(promotion.promoted_at),
         "promoted_by": promotion.grounds.promoted_by,
         "reason": promotion.grounds.reason,
         "checks": promotion.grounds.checks,

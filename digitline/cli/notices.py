@@ -13,17 +13,20 @@ from core.ledger import jobs as job_ledger
 from core.ledger import retelling
 from core.ledger.retelling import Standing
 from core.words import NoticeState
-from digitline.cli.screen import moment, screen, table
-from digitline.connection import open_line
-from digitline.records import as_json
+from digitline.cli.options import Json
+from digitline.cli.screen import counted, moment, screen, table, tell
+from digitline.client import ready_line
+from digitline.records import as_json, iso
 from scheduler.producer import Line
 
 verbs = typer.Typer(no_args_is_help=True, help="What hooks are told: list it, and tell again what was given up.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OfJob = Annotated[
     str | None, typer.Option("--job", help="Of this job alone, by its number or its name.", show_default=False)
 ]
+
+#: More than there ever are.
+_ALL = 1_000_000
 
 _STATES = {
     NoticeState.WAITING: "waits",
@@ -40,21 +43,16 @@ def list_notices(
     json: Json = False,
 ) -> None:
     """List the notices that wait or were given up: of which job, for whom, how often tried, why it failed."""
-    line = _open()
+    line = ready_line()
     states = [state for state in NoticeState if all_of_them or state is not NoticeState.DELIVERED]
     found = retelling.standing(line.database, states, limit, _job_id(line, job))
-    if json:
-        print(as_json({"notices": [_record(notice) for notice in found]}))
-    elif found:
-        screen().print(_table(found))
-    else:
-        screen().print("No notices.")
+    tell({"notices": [_record(notice) for notice in found]}, _table(found) if found else "No notices.", json=json)
 
 
 @verbs.command(epilog="Examples: digitline notices resend --all    digitline notices resend msg_6f1c...")
 def resend(
     notices: Annotated[
-        list[str] | None, typer.Argument(metavar="NOTICE...", help="Their ids.", show_default=False)
+        list[str] | None, typer.Argument(metavar="NOTICE", help="Their ids.", show_default=False)
     ] = None,
     job: OfJob = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="All that were given up.")] = False,
@@ -66,7 +64,7 @@ def resend(
     """
     if bool(notices) + (job is not None) + all_of_them != 1:
         raise typer.BadParameter("Say which: their ids, or --job, or --all.")
-    line = _open()
+    line = ready_line()
     job_id = _job_id(line, job)
     chosen = retelling.standing(line.database, [NoticeState.GIVEN_UP], _ALL, job_id)
     again = set(retelling.tell_again(line.database, notices or (), job_id))
@@ -74,9 +72,10 @@ def resend(
     if json:
         print(as_json({"resent": sorted(again), "hook_not_set": sorted(unset)}))
         return
-    screen().print(f"{_notices(len(again))} told again by the scheduler.")
+    screen().print(f"Told again by the scheduler: {counted(len(again), 'notice')}.")
     if unset:
-        screen().print(f"{_notices(len(unset))} not: no such hook is set (DIGITLINE_WEBHOOK_URL of the scheduler).")
+        lost = counted(len(unset), "notice")
+        screen().print(f"Not told again: {lost}; no such hook is set (DIGITLINE_WEBHOOK_URL of the scheduler).")
 
 
 def register(app: typer.Typer) -> None:
@@ -84,22 +83,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(verbs, name="notices")
 
 
-#: More than there ever are.
-_ALL = 1_000_000
-
-
-def _open() -> Line:
-    line = open_line()
-    line.database.check_revision()
-    return line
-
-
 def _job_id(line: Line, job: str | None) -> int | None:
     return None if job is None else job_ledger.find(line.database, job).id
-
-
-def _notices(count: int) -> str:
-    return "1 notice is" if count == 1 else f"{count:,} notices are"
 
 
 def _table(found: Sequence[Standing]) -> Table:
@@ -107,14 +92,14 @@ def _table(found: Sequence[Standing]) -> Table:
     rows = (
         (
             notice.id,
-            str(notice.job_id),
+            notice.job_id,
             notice.kind,
             notice.address if notice.hook_is_set else f"{notice.address} (no longer set)",
             _STATES[notice.state],
-            str(notice.tries),
+            notice.tries,
             moment(notice.tried_at),
             moment(notice.next_at),
-            notice.error or "",
+            notice.error,
         )
         for notice in found
     )
@@ -123,6 +108,5 @@ def _table(found: Sequence[Standing]) -> Table:
 
 def _record(notice: Standing) -> dict[str, object]:
     """A notice as an object."""
-    times = {name: getattr(notice, name) for name in ("created_at", "tried_at", "next_at")}
-    said = {name: None if when is None else when.isoformat() for name, when in times.items()}
-    return {**asdict(notice), "state": notice.state.value, **said}
+    times = {name: iso(getattr(notice, name)) for name in ("created_at", "tried_at", "next_at")}
+    return {**asdict(notice), "state": notice.state.value, **times}

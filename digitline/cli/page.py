@@ -9,8 +9,9 @@ import typer
 
 from core.ledger import jobs as ledger
 from digitline.cli.lazy import Later
+from digitline.cli.options import JobReference
 from digitline.cli.screen import screen
-from digitline.connection import open_line
+from digitline.client import ready_line
 
 if TYPE_CHECKING:
     from digitline import report as pages
@@ -19,7 +20,7 @@ else:
 
 
 def report(
-    job: Annotated[str, typer.Argument(help="Its number, or its name: the newest of that name.")],
+    job: JobReference,
     output: Annotated[
         Path | None, typer.Option(dir_okay=False, help="HTML file to write; default: report-JOB.html here.")
     ] = None,
@@ -29,8 +30,7 @@ def report(
     Accounts, accuracy and the confusion matrix where true labels are known, confidences, rejected images with
     reasons, the worst mistakes with their pictures, rates and the model. A job that still runs shows what it has.
     """
-    database = open_line().database
-    database.check_revision()
+    database = ready_line().database
     found = ledger.find(database, job)
     written = pages.write_report(database, found, output or Path(f"report-{found.id}.html"))
     screen().print(f"Report of job {found.id}: {written}")

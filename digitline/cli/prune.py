@@ -14,8 +14,9 @@ from core.durations import as_text, duration
 from core.errors import DigitlineError
 from core.ledger import pruning
 from core.ledger.pruning import Kept, Old, Rule
-from digitline.cli.screen import screen
-from digitline.connection import open_line
+from digitline.cli.options import Json
+from digitline.cli.screen import counted, screen
+from digitline.client import ready_line
 from digitline.records import as_json
 from scheduler.pruning import Pruned
 from scheduler.pruning import prune as prune_ledger
@@ -58,7 +59,6 @@ WithScheduled = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Json = Annotated[bool, typer.Option("--json", help="Print a JSON object; takes --yes or --dry-run.")]
 
 
 def prune(
@@ -75,8 +75,7 @@ def prune(
     which a hook is still to be told, or that are needed to learn or to go on: corrected images, and what an inbox in
     object storage has scored. A schedule still knows its files. It may be interrupted, and goes on the next time.
     """
-    line = open_line()
-    line.database.check_revision()
+    line = ready_line()
     length = older_than or line.settings.retention
     if length is None:
         raise typer.BadParameter("Say how long ago a job must have ended.", param_hint="--older-than")
@@ -92,7 +91,7 @@ def prune(
         print(as_json(_record(old, length, pruned)))
     elif pruned.images:
         room = " SQLite uses the room again; `VACUUM` would give it back to the disk." if line.database.sqlite else ""
-        screen().print(f"{_jobs(pruned.jobs)} of {pruned.images:,} images are removed; files stay.{room}")
+        screen().print(f"{counted(pruned.jobs, 'job')} of {pruned.images:,} images are removed; files stay.{room}")
 
 
 def register(app: typer.Typer) -> None:
@@ -113,13 +112,9 @@ def _ask(*, yes: bool, json: bool) -> None:
 def _what_is_old(old: Sequence[Old], length: timedelta) -> Iterator[str]:
     going = [job for job in old if job.kept is None]
     images = sum(job.found for job in going)
-    yield f"{_jobs(len(going))} of {images:,} images ended more than {as_text(length)} ago and may go."
+    yield f"{counted(len(going), 'job')} of {images:,} images ended more than {as_text(length)} ago and may go."
     for kept, count in Counter(job.kept for job in old if job.kept is not None).items():
-        yield f"Kept, {_jobs(count)} as old: {_WHY[kept]}."
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count:,} jobs"
+        yield f"Kept, {counted(count, 'job')} as old: {_WHY[kept]}."
 
 
 def _record(old: Sequence[Old], length: timedelta, pruned: Pruned) -> dict[str, object]:

@@ -13,6 +13,7 @@ import typer
 
 from digitline import client, export
 from digitline.cli.lazy import Later
+from digitline.cli.options import JobReference
 from digitline.handle import Only
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Format(StrEnum):
 
 
 def results(
-    job: Annotated[str, typer.Argument(help="Its number, or its name: the newest of that name.")],
+    job: JobReference,
     form: Annotated[Format, typer.Option("--format", help="json prints one object a line.")] = Format.TABLE,
     only: Annotated[Only | None, typer.Option(help="A status or a verdict; default: all.")] = None,
     output: Annotated[Path | None, typer.Option(help="File to write; replaced in one step; default: stdout.")] = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,36 +13,25 @@ from core.ledger import schedules as ledger
 from core.ledger.schedules import Plan, Schedule
 from core.sources import to_path, to_url
 from core.vocabulary import PRIORITIES, Job, Labels, Missed, QueueName
-from digitline.cli.screen import moment, screen, table
-from digitline.cli.submit import Queue
-from digitline.connection import open_line
-from digitline.records import as_json, job_record
+from digitline.cli.options import Json, LabelsFrom, MaxRejected, OnQueue, Queue, Split
+from digitline.cli.screen import moment, table, tell
+from digitline.client import ready_line
+from digitline.records import iso, job_record
 from scheduler import schedules
 from scheduler.producer import Line
 
 verbs = typer.Typer(no_args_is_help=True, help="Score folders by a timetable: what is new in them becomes a job.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="Folder that holds the images, at any depth; it may grow.")
+]
 Cron = Annotated[
     str, typer.Option(help="When: minute, hour, day of the month, month, day of the week, as cron has them.")
 ]
 Zone = Annotated[str, typer.Option(help="By whose clocks: UTC, Europe/Berlin...")]
 WhenMissed = Annotated[
     Missed, typer.Option(help="What becomes of times at which no scheduler ran: one run for all of them, or none.")
-]
-LabelsFrom = Annotated[Labels, typer.Option(help="Where true labels come from, as for `digitline submit`.")]
-OnQueue = Annotated[Queue, typer.Option(help="auto: express for few images, bulk for many.")]
-Split = Annotated[
-    bool | None, typer.Option(help="Read several digits in a picture as one string; default: DIGITLINE_SPLIT.")
-]
-MaxRejected = Annotated[
-    float | None,
-    typer.Option(
-        min=0, max=1, help="Pause a job once more than this share of it is refused; default: DIGITLINE_MAX_REJECTED."
-    ),
 ]
 Priority = Annotated[
     int | None,
@@ -63,7 +51,7 @@ Replace = Annotated[
 @verbs.command(epilog="Example: digitline schedule add nightly /srv/scans --cron '0 2 * * *' --timezone Europe/Berlin")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="For people, and for the jobs it makes.")],
-    folder: Annotated[Path, typer.Argument(help="Folder that holds the images, at any depth; it may grow.")],
+    folder: Folder,
     cron: Cron,
     timezone: Zone = "UTC",
     missed: WhenMissed = Missed.RUN_ONCE,
@@ -79,7 +67,7 @@ def add(
 
     An image is known by its path and its bytes. One that was changed in place is new, and so is one under another name.
     """
-    line = open_line()
+    line = ready_line()
     plan = Plan(
         name=name,
         source=to_url(folder),
@@ -99,22 +87,16 @@ def add(
 @verbs.command("list")
 def list_schedules(json: Json = False) -> None:
     """List the schedules: when each is due, when it last ran, and what it found then."""
-    line = open_line()
-    line.database.check_revision()
+    line = ready_line()
     found = ledger.every(line.database)
-    if json:
-        print(as_json({"schedules": [_record(schedule) for schedule in found]}))
-    elif found:
-        screen().print(_table(found))
-    else:
-        screen().print("No schedules yet.")
+    records = [_record(schedule) for schedule in found]
+    tell({"schedules": records}, _table(found) if found else "No schedules yet.", json=json)
 
 
 @verbs.command(epilog="Example: digitline schedule remove nightly")
 def remove(name: Name, json: Json = False) -> None:
     """Forget a schedule and what it submitted; its jobs and their results stay."""
-    line = open_line()
-    line.database.check_revision()
+    line = ready_line()
     schedule = ledger.find(line.database, name)
     ledger.remove(line.database, name)
     _show(schedule, json, f"Schedule {name!r} is removed; its jobs stay.")
@@ -123,16 +105,13 @@ def remove(name: Name, json: Json = False) -> None:
 @verbs.command(epilog="Example: digitline schedule run nightly")
 def run(name: Name, json: Json = False) -> None:
     """Run a schedule at once; when it is due next stays as it was."""
-    schedule, job = schedules.run_now(open_line(), name)
-    if json:
-        print(as_json({**_record(schedule), "job": None if job is None else job_record(job)}))
-    else:
-        screen().print(_told(schedule, job))
+    schedule, job = schedules.run_now(ready_line(), name)
+    record = {**_record(schedule), "job": None if job is None else job_record(job)}
+    tell(record, _told(schedule, job), json=json)
 
 
 def _priority_before(line: Line, name: str) -> int:
     """Of the schedule that is replaced; 0 where there is none of that name."""
-    line.database.check_revision()
     return next((schedule.plan.priority for schedule in ledger.every(line.database) if schedule.plan.name == name), 0)
 
 
@@ -151,10 +130,7 @@ def _told(schedule: Schedule, job: Job | None) -> str:
 
 
 def _show(schedule: Schedule, json: bool, sentence: str) -> None:
-    if json:
-        print(as_json(_record(schedule)))
-    else:
-        screen().print(sentence)
+    tell(_record(schedule), sentence, json=json)
 
 
 def _table(found: Sequence[Schedule]) -> Table:
@@ -168,10 +144,10 @@ def _table(found: Sequence[Schedule]) -> Table:
             moment(schedule.ran_at),
             _count(schedule.found),
             _count(schedule.submitted),
-            _count(schedule.job_id),
-            str(schedule.plan.priority or ""),
+            schedule.job_id,
+            schedule.plan.priority or None,
             str(to_path(schedule.plan.source)),
-            schedule.error or "",
+            schedule.error,
         )
         for schedule in found
     )
@@ -196,16 +172,12 @@ def _record(schedule: Schedule) -> Mapping[str, object]:
         "split": plan.split,
         "max_rejected": plan.max_rejected,
         "priority": plan.priority,
-        "created_at": _iso(schedule.created_at),
-        "next_at": _iso(schedule.next_at),
-        "ran_at": _iso(schedule.ran_at),
+        "created_at": iso(schedule.created_at),
+        "next_at": iso(schedule.next_at),
+        "ran_at": iso(schedule.ran_at),
         "found": schedule.found,
         "submitted": schedule.submitted,
         "job_id": schedule.job_id,
         "error": schedule.error,
-        "missed_at": _iso(schedule.missed_at),
+        "missed_at": iso(schedule.missed_at),
     }
-
-
-def _iso(when: datetime | None) -> str | None:
-    return None if when is None else when.isoformat()

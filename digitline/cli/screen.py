@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from digitline.plain import printable
+from core.plain import printable
+from digitline.records import as_json
 
 #: Columns where there is no terminal: more than any line has, so that nothing is cut.
 _UNLIMITED = 100_000
 
-#: What a table shows in a cell: text from anywhere, or text of our own with its style.
-Cell = str | Text
+#: What a table shows in a cell: text from anywhere, a number, text of our own with its style; None: nothing.
+Cell = str | int | Text | None
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -24,6 +25,14 @@ def screen(*, stderr: bool = False) -> Console:
     if not console.is_terminal:
         console.width = _UNLIMITED
     return console
+
+
+def tell(record: object, said: RenderableType, *, json: bool) -> None:
+    """Print a record as JSON for scripts, or else what people read of it."""
+    if json:
+        print(as_json(record))
+    else:
+        screen().print(said)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, numbers: Iterable[str] = ()) -> Table:
@@ -39,11 +48,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, numbers: It
     for title in columns:
         made.add_column(title, justify="right" if title in right else "left", no_wrap=title in right, overflow="fold")
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
+        made.add_row(*(cell if isinstance(cell, Text) else _text(cell) for cell in row))
     return made
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> Table:
+def facts(pairs: Iterable[tuple[str, str | None]]) -> Table:
     """Names and their values, one pair a line; pairs without a value are left out."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     made.add_column(style="dim", no_wrap=True)
@@ -52,6 +61,15 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
         if value:
             made.add_row(name, Text(printable(value)))
     return made
+
+
+def _text(cell: str | int | None) -> Text:
+    return Text("" if cell is None else printable(str(cell)))
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something: `1 job`, `2,000 jobs`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def percent(share: float | None, digits: int = 2) -> str:

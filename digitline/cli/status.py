@@ -19,8 +19,9 @@ from core.ledger import jobs as job_ledger
 from core.ledger import results as result_ledger
 from core.vocabulary import WAIT, Job, JobState
 from digitline.caveat import accuracy_caveat
+from digitline.cli.options import Json
 from digitline.cli.screen import Cell, duration, facts, moment, percent, rate, screen, table
-from digitline.connection import open_line
+from digitline.client import ready_line
 from digitline.health import Pulse, feel
 from digitline.pace import images_per_second, seconds_left, seconds_worked
 from digitline.records import as_json, job_record, pause_record
@@ -46,39 +47,34 @@ _WIDE = 112
 def status(
     job: Annotated[
         str | None,
-        typer.Argument(help="Its number or its name; without one, all jobs.", show_default=False),
+        typer.Argument(metavar="JOB", help="Its number or its name; without one, all jobs.", show_default=False),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every second, until interrupted.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Jobs to show, the newest first.")] = 20,
-    json: Annotated[
-        bool,
-        typer.Option(
-            "--json", help='Print {"jobs": [...], "paused": ..., "waiting": ..., "queues": ..., "workers": ...}.'
-        ),
-    ] = False,
+    json: Json = False,
 ) -> None:
     """Show jobs, queues and workers, or one job in detail.
 
     Where Redis does not answer, queues and workers are null, and the jobs are shown all the same.
     With `--watch JOB` the command ends with the job; `--watch --json` prints one object a line.
     """
-    line = open_line()
-    line.database.check_revision()
+    line = ready_line()
     looks = _looks(line, job, limit, watch)
     if json:
         for jobs, pulse in looks:
             print(as_json(_record(line, jobs, pulse, detailed=job is not None)), flush=True)
         return
     console = screen()
+    pictures = (
+        _picture(line, jobs, pulse, detailed=job is not None, wide=console.width >= _WIDE) for jobs, pulse in looks
+    )
     if not (watch and console.is_terminal):
-        for jobs, pulse in looks:
-            console.print(_picture(line, jobs, pulse, detailed=job is not None, wide=console.width >= _WIDE))
+        for picture in pictures:
+            console.print(picture)
         return
     with Live(console=console, auto_refresh=False) as live:
-        for jobs, pulse in looks:
-            live.update(
-                _picture(line, jobs, pulse, detailed=job is not None, wide=console.width >= _WIDE), refresh=True
-            )
+        for picture in pictures:
+            live.update(picture, refresh=True)
 
 
 def summary_of(job: Job) -> RenderableType:
@@ -91,7 +87,7 @@ def summary_of(job: Job) -> RenderableType:
         [
             ("job", f"{job.id} {job.name}"),
             ("state", job.state.value + (f": {job.error}" if job.error else "")),
-            ("trouble", job.trouble or ""),
+            ("trouble", job.trouble),
             ("images", f"{images}, {accounts.quarantined:,} quarantined, {accounts.open:,} open"),
             ("accuracy", f"{right}: {caveat}" if caveat else right),
             ("reviewed", f"{job.reviewed:,}" if job.reviewed else ""),
@@ -157,9 +153,7 @@ def _counts(line: Line, job: Job) -> dict[str, object]:
 def _picture(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool, wide: bool) -> RenderableType:
     if not detailed:
         listed = _list_of(jobs, wide=wide) if jobs else Text("No jobs yet.")
-        return Group(
-            listed, *_caveats(jobs), Text(), *_paused(line), *_no_room(line), *_untold(line), _line_facts(line, pulse)
-        )
+        return Group(listed, *_caveats(jobs), Text(), *_line_facts(line, pulse))
     parts: list[RenderableType] = [summary_of(jobs[0]), Text()]
     verdicts = result_ledger.verdict_counts(line.database, jobs[0].id)
     reasons = result_ledger.rejection_counts(line.database, jobs[0].id)
@@ -170,7 +164,7 @@ def _picture(line: Line, jobs: list[Job], pulse: Pulse, *, detailed: bool, wide:
     stages = result_ledger.stage_seconds(line.database, jobs[0].id)
     if stages:
         parts += [_stages(stages), Text()]
-    return Group(*parts, *_paused(line), *_no_room(line), *_untold(line), _line_facts(line, pulse))
+    return Group(*parts, *_line_facts(line, pulse))
 
 
 def _stages(seconds: Mapping[str, float]) -> RenderableType:
@@ -198,7 +192,7 @@ def _row(job: Job) -> list[Cell]:
     accounts = job.accounts
     counts = (accounts.found, accounts.scored, accounts.rejected, accounts.quarantined)
     return [
-        str(job.id),
+        job.id,
         job.name,
         Text(job.state.value, style=_STYLES.get(job.state, ""), no_wrap=True),
         *(f"{count:,}" for count in counts),
@@ -239,7 +233,11 @@ def _waiting(line: Line) -> dict[str, int]:
     return {queue.value: backlog.batches for queue, backlog in figures.standing(line.database).backlogs.items()}
 
 
-def _line_facts(line: Line, pulse: Pulse) -> RenderableType:
+def _line_facts(line: Line, pulse: Pulse) -> list[RenderableType]:
+    return [*_paused(line), *_no_room(line), *_untold(line), _queues(line, pulse)]
+
+
+def _queues(line: Line, pulse: Pulse) -> RenderableType:
     waiting = ("batches waiting", _by_queue(_waiting(line)))
     if pulse.depths is None or pulse.workers is None:
         return Group(facts([waiting]), Text(f"Queues and workers are not known: {pulse.problem}", style="yellow"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from core.errors import DigitlineError, SettingsError
 from core.settings import Settings, get_settings
 from digitline.doctor import end_to_end, machine, places, servers, work
 from digitline.doctor.finding import Caution, Finding, Severity
 
-__all__ = ["PATIENCE", "Finding", "Severity", "consult", "examine"]
+__all__ = ["PATIENCE", "Finding", "Severity", "consult"]
 
 #: Seconds that digits get to go through the whole line where nobody says otherwise.
 PATIENCE = end_to_end.PATIENCE
@@ -40,26 +41,23 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
 }
 
 
-def consult(*, whole_queue: bool = False, timeout: float = PATIENCE) -> list[Finding]:
+def consult(patience: float | None = None) -> list[Finding]:
     """Check every part of the line, its settings first; without them there is nothing else to check.
 
+    A part that fails keeps no other from being checked.
+
     Args:
-        whole_queue: whether sample digits are sent through the whole line as well.
-        timeout: seconds that they get.
+        patience: seconds that sample digits get to go through the whole line as well; None: none are sent.
     """
     try:
         settings = get_settings()
     except SettingsError as error:
         return [Finding("settings", Severity.FAULT, str(error), error.mend)]
-    findings = [Finding("settings", Severity.OK, f"home {settings.home_folder}"), *examine(settings)]
-    if whole_queue:
-        findings.append(_examine("end to end", lambda chosen: end_to_end.send_digits(chosen, timeout), settings))
-    return findings
-
-
-def examine(settings: Settings) -> list[Finding]:
-    """Check every part of the line; a part that fails keeps no other from being checked."""
-    return [_examine(what, check, settings) for what, check in _CHECKS.items()]
+    checks = dict(_CHECKS)
+    if patience is not None:
+        checks["end to end"] = partial(end_to_end.send_digits, timeout=patience)
+    found = [_examine(what, check, settings) for what, check in checks.items()]
+    return [Finding("settings", Severity.OK, f"home {settings.home_folder}"), *found]
 
 
 def _examine(what: str, check: Callable[[Settings], str], settings: Settings) -> Finding:

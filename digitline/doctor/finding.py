@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from core.errors import LineError
@@ -37,7 +37,6 @@ class Finding:
         """True where nothing needs to be done."""
         return self.severity is Severity.OK
 
-    def as_json(self) -> dict[str, object]:
-        """For scripts."""
-        found = {"severity": self.severity.value, "finding": self.finding, "mend": self.mend}
-        return {"what": self.what, "in_order": self.in_order, **found}
+    def as_dict(self) -> dict[str, object]:
+        """The finding as JSON takes it."""
+        return {**asdict(self), "in_order": self.in_order}

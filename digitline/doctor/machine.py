@@ -17,7 +17,6 @@ from digitline import flower, local, samples
 from digitline.doctor.finding import Caution
 from digitline.doctor.servers import ledger
 from digitline.web import address as web_address
-from training.idx import read_idx
 
 #: Sample digits that the model reads, and how many of them it must read right; the shipped one reads all.
 _DIGITS, _RIGHT = 100, 90
@@ -99,8 +98,7 @@ def digits(settings: Settings) -> str:
 
 
 def _read_right(folder: Path, sha256: str) -> int:
-    images = read_idx(samples.FOLDER / "t10k-images-idx3-ubyte.gz")[:_DIGITS]
-    labels = read_idx(samples.FOLDER / "t10k-labels-idx1-ubyte.gz")[:_DIGITS]
+    images, labels = samples.read_samples(_DIGITS)
     read_card(folder, sha256=sha256)
     results = local.predict(images, model=folder, split=False)
     return sum(result.label == label for result, label in zip(results, labels.tolist(), strict=True))

@@ -28,6 +28,8 @@ _SCHEDULER_SILENCE = 180.0
 _PATIENCE = 1.0
 #: Jobs named in one finding.
 _SHOWN = 10
+#: What becomes of a notice that a hook did not take.
+_STATES = {NoticeState.WAITING: "to be tried again", NoticeState.GIVEN_UP: "given up"}
 
 
 def accounts(settings: Settings) -> str:
@@ -110,9 +112,6 @@ def hooks(settings: Settings) -> str:
             "`digitline notices resend --all` tells once more what was given up.",
         )
     return "every hook takes what it is told" if settings.hooks else "none is set"
-
-
-_STATES = {NoticeState.WAITING: "to be tried again", NoticeState.GIVEN_UP: "given up"}
 
 
 def _listed(numbers: list[int]) -> str:

@@ -291,3 +291,12 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date_in_place_of_a_newer_
     assert run(new, "restore", str(tmp_path / "backup.zip")).code == 0
     opened(new).check_revision()
     assert jobs.get(opened(new), job.id) == job
+
+
+def test_a_folder_that_is_not_there_gets_no_file_of_its_name(
+    run: Run, places: tuple[Settings, Settings], tmp_path: Path
+) -> None:
+    ended = run(places[0], "backup", f"{tmp_path}/unmounted/")
+    assert ended.code == 2
+    assert "There is no folder" in ended.err
+    assert not (tmp_path / "unmounted").exists()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import types
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,19 @@ def test_an_unknown_setting_is_named(digitline: Digitline, monkeypatch: pytest.M
         1,
         "digitline: There is no setting DIGITLINE_HOMME. Did you mean DIGITLINE_HOME?\n",
     )
+
+
+def test_a_place_that_may_not_be_written_to_is_named(digitline: Digitline, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where root may not write either.
+    monkeypatch.setenv("DIGITLINE_HOME", "/sys/digitline")
+    get_settings.cache_clear()
+    ended = digitline("migrate")
+    assert ended.code == 1
+    assert ended.err.startswith("digitline: /sys/digitline may not be used.")
+
+
+def test_the_version_is_told(digitline: Digitline) -> None:
+    assert digitline("--version").out == f"digitline {version('digitline')}\n"
 
 
 def test_a_bug_shows_its_traceback(digitline: Digitline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +190,25 @@ def test_submitting_without_redis_fails_and_says_what_to_do(
     ended = digitline("submit", str(digit_folder(tmp_path / "scans", 1)))
     assert ended.code == 1
     assert "digitline up" in ended.err
+
+
+@pytest.mark.usefixtures("online_home")
+def test_who_stops_waiting_for_a_job_learns_that_it_goes_on(
+    ledger: Database, home: Settings, tmp_path: Path, redis_url: str
+) -> None:
+    register_model(ledger)
+    waiting = subprocess.Popen(
+        [sys.executable, "-m", "digitline", "submit", str(digit_folder(tmp_path / "scans", 3)), "--wait"],
+        env=variables(home) | {"DIGITLINE_BROKER_URL": redis_url},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert waiting.stderr is not None
+    assert waiting.stderr.readline().startswith("Job 1: 3 images queued.")
+    waiting.send_signal(signal.SIGINT)
+    _, told = waiting.communicate(timeout=60)
+    assert waiting.returncode == 130
+    assert "Job 1 goes on. `digitline status 1` shows it, `digitline cancel 1` stops it." in told
 
 
 @pytest.mark.usefixtures("online_home")

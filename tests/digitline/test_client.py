@@ -94,7 +94,8 @@ def test_waiting_for_a_job_that_pauses_says_why_and_a_resumed_one_goes_on(ledger
     handle = digitline.job(job.id)
     with pytest.raises(JobPaused, match="Job 1 'scans' is paused: 1 of its 3 images are rejected") as paused:
         handle.wait()
-    assert "digitline resume" in paused.value.mend
+    assert "`digitline results 1 --only rejected`" in paused.value.mend
+    assert "`digitline resume 1`" in paused.value.mend
     with pytest.raises(ValueError, match="from 0 to 1"):
         handle.resume(max_rejected=1.5)
     assert handle.resume().state is JobState.RUNNING

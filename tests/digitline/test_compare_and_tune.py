@@ -62,7 +62,7 @@ def _has_a_study(folder: Path) -> bool:
 
 def test_a_search_prints_its_best_trials_and_where_they_are_kept(digitline: Digitline, home: Settings) -> None:
     space = ("--dropout", "0.1", "0.2", "--learning-rate", "0.001", "0.001")
-    ended = digitline("tune", *_QUICK, *space, "--trials", "1", "--timeout", "60")
+    ended = digitline("tune", *_QUICK, *space, "--trials", "1", "--minutes", "60")
     assert ended.code == 0, ended.err
     assert "cnn-xs" in ended.out
     assert "1.00e-03" in ended.out
@@ -71,8 +71,8 @@ def test_a_search_prints_its_best_trials_and_where_they_are_kept(digitline: Digi
 
 
 def test_a_search_of_other_options_in_the_same_folder_is_refused(digitline: Digitline) -> None:
-    assert digitline("tune", *_QUICK, "--timeout", "0").code == 0
-    ended = digitline("tune", *_QUICK, "--seed", "4", "--timeout", "0")
+    assert digitline("tune", *_QUICK, "--minutes", "0").code == 0
+    ended = digitline("tune", *_QUICK, "--seed", "4", "--minutes", "0")
     assert ended.code == 1
     assert "has other seed: 3, not 4. Give the same options as before" in ended.err
 
@@ -94,7 +94,7 @@ def test_options_that_make_no_sense_are_named_before_anything_is_made(
     assert not (home.home_folder / "tuning").exists()
 
 
-@pytest.mark.parametrize(("verb", "option"), [("tune", "--folder"), ("compare", "--output")])
+@pytest.mark.parametrize(("verb", "option"), [("tune", "--output"), ("compare", "--output")])
 def test_a_folder_that_cannot_be_written_to_is_named_before_hours_of_work(
     digitline: Digitline, tmp_path: Path, verb: str, option: str
 ) -> None:

@@ -61,7 +61,7 @@ def test_what_was_given_up_is_told_again_word_for_word_once_its_consumer_takes_i
     turn(line)
     assert len(hook.requests) == 1
     hook.status = 204
-    assert digitline("notices", "resend", str(given_up["id"])).out == "1 notice is told again by the scheduler.\n"
+    assert digitline("notices", "resend", str(given_up["id"])).out == "Told again by the scheduler: 1 notice.\n"
     assert [notice["state"] for notice in listed(digitline)] == ["waiting"]
     turn(line)
     first, second = hook.requests
@@ -104,7 +104,7 @@ def test_a_notice_whose_hook_is_no_longer_set_stays_given_up_and_that_is_said(li
     (given_up,) = listed(digitline)
     assert (given_up["hook_is_set"], given_up["error"]) == (False, "its hook is no longer set")
     told = digitline("notices", "resend", "--all")
-    assert told.out.startswith("0 notices are told again by the scheduler.\n1 notice is not: no such hook is set")
+    assert told.out.startswith("Told again by the scheduler: 0 notices.\nNot told again: 1 notice; no such hook is set")
     assert [notice["state"] for notice in listed(digitline)] == ["given_up"]
 
 

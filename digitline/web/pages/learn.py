@@ -14,10 +14,10 @@ from starlette.routing import BaseRoute, Route
 
 from core.ledger import jobs, tallies
 from core.ledger.corrected import Reviewed
+from core.plain import printable
 from core.settings import Settings
 from core.vocabulary import DIGITS, Verdict
 from digitline.corrected import Exported, Files, class_files, reviewed_images, write_label_studio, write_table
-from core.plain import printable
 from digitline.web.rendering import BadRequest, line_of, page, query
 
 #: Bytes that are sent at a time.

@@ -11,8 +11,8 @@ from core.ledger import corrections, gallery, jobs, reviews
 from core.ledger.corrections import Withdrawal, Word
 from core.ledger.gallery import Place, Placed
 from core.ledger.results import Result
-from core.vocabulary import DIGITS, Verdict
 from core.plain import printable
+from core.vocabulary import DIGITS, Verdict
 from digitline.web.rendering import BadRequest, Fields, fields, line_of, page, query, see
 from digitline.web.reviewers import LONGEST_NAME, holder, remember, rename, reviewer
 from digitline.web.thumbnails import version
