@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from tests.acceptance.conftest import PATIENCE, Stage, ended
 from tests.digits import digit_folder
 from tests.environment import variables
 from tests.oracle import attempts, check_confusion, check_job, labels_of
-from tests.processes import processes_naming, running
+from tests.processes import LineProcess, members_of_session, processes_naming, running
 from tests.proxy import Proxy
 from tests.store import KEY, SECRET, Bucket
 from tests.waiting import wait_until
@@ -90,15 +92,31 @@ def processes_naming_secrets() -> list[str]:
     return [line for line in processes_naming(SECRET).values() if SECRET in line]
 
 
-def test_a_store_that_is_away_in_the_middle_of_a_job_costs_no_image_and_no_attempt(
+@contextmanager
+def frozen(process: LineProcess) -> Iterator[None]:
+    """Let neither a process nor its children do anything as long as the block lasts."""
+    family = members_of_session(process.pid)
+    for process_id in family:
+        os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process_id in family:
+            os.kill(process_id, signal.SIGCONT)
+
+
+def test_a_store_that_is_away_for_longer_than_a_lease_costs_no_image_and_quarantines_none(
     stage: Stage, store: Bucket, digits: Path, proxy: Proxy
 ) -> None:
     with stage.scheduler():
         quiet = submitted(stage, str(digits))
-        job_id = json.loads(digitline(stage, "submit", store.url("march/digits"), "--json").stdout)["id"]
-        with proxy.black_hole():
-            proxy.reset()
-            time.sleep(stage.settings.lease_time * 1.5)
+        with ExitStack() as outage:
+            with frozen(stage.worker):
+                job_id = json.loads(digitline(stage, "submit", store.url("march/digits"), "--json").stdout)["id"]
+                outage.enter_context(proxy.black_hole())
+                proxy.reset()
+            # What a worker had claimed is taken back, or given back.
+            wait_until(lambda: jobs.get(stage.database, job_id).trouble, "a batch waits for the store", PATIENCE)
         done = wait_until(lambda: ended(stage.database, job_id), f"job {job_id} ends", PATIENCE)
     assert done.state is JobState.DONE
     check_job(stage.database, job_id, labels_of(stage.database, quiet["id"]))

@@ -8,6 +8,7 @@ import signal
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,15 +44,26 @@ class Up:
             resend_after=1.5,
             crash_points=folder,
         )
-        self.process = self.start()
 
-    def start(self) -> LineProcess:
+    def start(self) -> None:
         """Start the line; returns once its workers have loaded the model."""
         log = self.folder / "up.log"
         ready = log.read_text().count(READY) if log.exists() else 0
-        process = LineProcess(self.settings, "up", log=log)
-        process.says(READY, ready + self.settings.processes)
-        return process
+        self.process = LineProcess(self.settings, "up", log=log)
+        self.process.says(READY, ready + self.settings.processes)
+
+    def flower(self, path: str) -> dict[str, Any]:
+        """What Flower answers; nothing where it does not, as while it starts."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.flower_port}{path}", timeout=10) as answer:
+                told: dict[str, Any] = json.load(answer)
+        except OSError:
+            return {}
+        return told
+
+    def wait_for_flower(self) -> None:
+        """Return once Flower hears of the workers; it never learns what was said before."""
+        wait_until(lambda: any(self.flower("/api/workers?status=1").values()), "Flower hears of a worker", PATIENCE)
 
     def crash_point(self, name: str) -> Path:
         """The file that lets processes die at a point."""
@@ -73,6 +85,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A running line."""
     line = Up(tmp_path_factory.mktemp("up"))
     try:
+        line.start()
         yield line
     finally:
         line.close()
@@ -125,15 +138,14 @@ def test_a_wrong_labels_csv_is_filed_as_failed_with_the_line_that_is_wrong(up: U
 
 
 def test_flower_tells_the_story_of_a_batch(up: Up, tmp_path: Path) -> None:
+    up.wait_for_flower()
     digit_folder(tmp_path / "story", 55)
     shutil.move(tmp_path / "story", up.settings.inbox_folder / "story")
     scored_drop(up, "story")
 
     def told() -> list[dict[str, object]]:
-        url = f"http://127.0.0.1:{up.settings.flower_port}/api/tasks"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            tasks = json.load(answer).values()
-        return [task for task in tasks if "'story'" in str(task["kwargs"]) and task["state"] == "SUCCESS"]
+        tasks = up.flower("/api/tasks?state=SUCCESS").values()
+        return [task for task in tasks if "'story'" in str(task["kwargs"])]
 
     tasks = wait_until(lambda: len(told()) == 2 and told(), "Flower shows both batches", PATIENCE)
     shown = sorted(str(task["kwargs"]).partition(" ")[2] for task in tasks)
@@ -144,6 +156,7 @@ def test_flower_tells_the_story_of_a_batch(up: Up, tmp_path: Path) -> None:
 
 
 def test_a_red_row_in_flower_names_the_image_that_was_quarantined(up: Up, tmp_path: Path) -> None:
+    up.wait_for_flower()
     folder = digit_folder(tmp_path / "poisoned", 20)
     poison = sorted(files_below(folder))[3]
     deadly = up.crash_point(f"look.{poison}")
@@ -153,9 +166,7 @@ def test_a_red_row_in_flower_names_the_image_that_was_quarantined(up: Up, tmp_pa
     deadly.unlink()  # other tests drop an image of that name
 
     def red() -> list[str]:
-        url = f"http://127.0.0.1:{up.settings.flower_port}/api/tasks?state=FAILURE"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            tasks = json.load(answer).values()
+        tasks = up.flower("/api/tasks?state=FAILURE").values()
         return [str(task["exception"]) for task in tasks if "'poisoned'" in str(task["kwargs"])]
 
     told = wait_until(lambda: [one for one in red() if poison in one], "Flower names the image", PATIENCE)
@@ -178,7 +189,7 @@ def test_a_line_that_is_killed_and_started_again_scores_every_image_once(up: Up,
     shutil.copytree(source, up.settings.inbox_folder / "five-hundred")
     wait_until(lambda: not (up.settings.inbox_folder / "five-hundred").exists(), "the drop is claimed", PATIENCE)
     up.process.kill()
-    up.process = up.start()
+    up.start()
     place = scored_drop(up, "five-hundred")
     job = jobs.find(up.database, "five-hundred")
     labels = {result.path: result.label for result in results.of_job(up.database, job.id)}
@@ -194,7 +205,7 @@ def test_a_stopped_line_leaves_no_process_and_goes_on_where_it_was(up: Up, tmp_p
     assert up.process.stop(signal.SIGINT) == 0
     assert members_of_session(up.process.pid) == []
     assert processes_naming(str(up.settings.home_folder)) == {}
-    up.process = up.start()
+    up.start()
     scored_drop(up, "interrupted")
     job = wait_until(lambda: ended(up.database, jobs.find(up.database, "interrupted").id), "the job ends", PATIENCE)
     assert job.state is JobState.DONE
