@@ -34,6 +34,9 @@ _CUT_OFF = {
     "tcp_user_timeout": "25s",
 }
 
+#: How the URL of a ledger is written.
+_FORM = "Write it as sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+
 #: What PostgreSQL calls a disk that is full, and a server or a transaction that only reads.
 _UNWRITABLE = ("53100", "25006")
 
@@ -54,12 +57,14 @@ class Database:
         try:
             parsed = make_url(url)
         except ArgumentError as error:
-            raise LedgerUnreachable("DIGITLINE_DATABASE_URL is not a database URL.") from error
+            raise LedgerUnreachable("DIGITLINE_DATABASE_URL is not a database URL.", mend=_FORM) from error
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             kind = parsed.get_backend_name()
-            raise LedgerUnreachable(f"DIGITLINE_DATABASE_URL names {kind}; a ledger is SQLite or PostgreSQL.")
+            raise LedgerUnreachable(
+                f"DIGITLINE_DATABASE_URL names {kind}; a ledger is SQLite or PostgreSQL.", mend=_FORM
+            )
         if "@" in (parsed.host or ""):
             # What follows the first @ of a password is taken for the host, and hosts are shown in messages.
             raise LedgerUnreachable("DIGITLINE_DATABASE_URL has an @ in its password.", mend="Write it as %40.")

@@ -108,6 +108,8 @@ class Settings(Places):
     flower_auth: SecretStr | None = None
     #: Path that a proxy serves Flower below, such as `/flower`; default: none.
     flower_url_prefix: str | None = Field(None, pattern=r"^(/[A-Za-z0-9_~-]+)*$")
+    #: Where a browser finds the web page, for the links to a job's; default: nowhere.
+    flower_web_url: str | None = None
 
     #: Address the web page is served on.
     web_address: str = "127.0.0.1"
@@ -167,7 +169,7 @@ class Settings(Places):
             raise ValueError("must be user:password")
         return value
 
-    @field_validator("web_flower_url")
+    @field_validator("flower_web_url", "web_flower_url")
     @classmethod
     def _address_of_a_page(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import hmac
 import json
 import os
@@ -72,6 +73,9 @@ def job_ended(notice: Mapping[str, object]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8080)
-    with HTTPServer(("127.0.0.1", parser.parse_args().port), Consumer) as server:
+    port = parser.parse_args().port
+    if not os.environ.get("DIGITLINE_WEBHOOK_SECRET", "").startswith("whsec_"):
+        parser.error("set DIGITLINE_WEBHOOK_SECRET to the secret that the scheduler signs with: whsec_...")
+    with HTTPServer(("127.0.0.1", port), Consumer) as server, contextlib.suppress(KeyboardInterrupt):
         print(f"listening on http://127.0.0.1:{server.server_port}/", flush=True)
         server.serve_forever()

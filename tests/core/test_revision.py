@@ -115,6 +115,7 @@ def test_what_is_no_url_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(LedgerUnreachable, match="DIGITLINE_DATABASE_URL is not a database URL") as caught:
         Database(url)
     assert "s3cret" not in str(caught.value)
+    assert "postgresql://USER:PASSWORD@HOST/NAME" in caught.value.mend
 
 
 @pytest.mark.parametrize("kind", ["mysql", "nosuchdb"])

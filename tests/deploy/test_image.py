@@ -76,6 +76,15 @@ def test_the_process_is_no_root_and_gets_its_signals_itself() -> None:
     assert _all("STOPSIGNAL") == ["SIGTERM"]
 
 
+def test_the_group_that_the_processes_run_as_is_known_in_the_image() -> None:
+    """Of one that is not, Celery warns as if it were root's."""
+    assert _all("ARG") == ["LINE_GID=1000"]
+    assert [line for line in _all("RUN") if 'groupadd --gid "$LINE_GID"' in line]
+    for service in services(LINE_GID="1718").values():
+        if "build" in service and service["user"] != "1000:1000":
+            assert service["user"].split(":")[1] == service["build"]["args"]["LINE_GID"] == "1718"
+
+
 def test_the_image_is_of_this_version() -> None:
     version = PROJECT["project"]["version"]
     assert f'image.version="{version}"' in DOCKERFILE
