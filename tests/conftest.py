@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,10 @@ hypothesis_settings.register_profile(
     "thorough", parent=hypothesis_settings.get_profile("suite"), max_examples=250, derandomize=False
 )
 hypothesis_settings.load_profile("suite")
+
+# What runs in the background of a shell ignores Ctrl-C, and so would every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Builds Settings(home=, database_url=, broker_url=, **overrides); see the fixture `settings`.
 MakeSettings = Callable[..., Settings]

@@ -7,21 +7,22 @@ from typing import Annotated
 import typer
 
 from digitline import client
+from digitline.cli.options import JobReference, Json
 from digitline.cli.screen import screen
 from digitline.handle import JobHandle
 from digitline.records import as_json
 
 
 def correct(
-    job: Annotated[str, typer.Argument(help="Its number, or its name: the newest of that name.")],
-    path: Annotated[str, typer.Argument(help="The image, as `digitline results` names it.")],
+    job: JobReference,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The image, as `digitline results` names it.")],
     label: Annotated[
         str | None,
-        typer.Argument(metavar="[LABEL]", help="The digit that it shows, not_a_digit, several, or a string like 1947."),
+        typer.Argument(metavar="LABEL", help="The digit that it shows, not_a_digit, several, or a string like 1947."),
     ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take back the last word; the one before it stands.")] = False,
     by: Annotated[str | None, typer.Option(help="Who says so; default: the user's name.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the correction as a JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Say what an image shows: it counts from now on, and `digitline train --with-corrections` learns from it."""
     handle = client.job(job)
@@ -39,7 +40,7 @@ def correct(
         print(as_json({"job": handle.id, "path": kept.path, **labels}))
         return
     before = "" if kept.old_label is None else f", not {kept.old_label}"
-    screen().print(f"{kept.path} of job {handle.id} shows {_said(str(kept.word))}{before}.", markup=False)
+    screen().print(f"{kept.path} of job {handle.id} shows {_said(str(kept.word))}{before}.")
 
 
 def register(app: typer.Typer) -> None:
@@ -53,9 +54,9 @@ def _undo(handle: JobHandle, path: str, by: str | None, json: bool) -> None:
         word = None if taken_back is None else str(taken_back.word)
         print(as_json({"job": handle.id, "path": path, "withdrawn": word}))
     elif taken_back is None:
-        screen().print(f"Nobody has said anything of {path} of job {handle.id}.", markup=False)
+        screen().print(f"Nobody has said anything of {path} of job {handle.id}.")
     else:
-        screen().print(f"Taken back: {path} of job {handle.id} shows {_said(str(taken_back.word))}.", markup=False)
+        screen().print(f"Taken back: {path} of job {handle.id} shows {_said(str(taken_back.word))}.")
 
 
 def _said(word: str) -> str:

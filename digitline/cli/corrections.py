@@ -17,8 +17,8 @@ from core.plain import printable
 from core.settings import get_settings
 from digitline import client, export, imported
 from digitline.cli.lazy import Later
-from digitline.cli.screen import facts, moment, screen, table
-from digitline.connection import open_line
+from digitline.cli.options import Json, JsonLines
+from digitline.cli.screen import counted, facts, moment, screen, table, tell
 from digitline.records import as_json
 from digitline.who import user_name
 
@@ -28,7 +28,8 @@ else:
     corrected = Later("digitline.corrected")
 
 File = Annotated[
-    Path, typer.Argument(help="JSON as Label Studio exports it, or a table with the columns path and label.")
+    Path,
+    typer.Argument(metavar="FILE", help="JSON as Label Studio exports it, or a table with the columns path and label."),
 ]
 
 #: Writes reviewed images in one of the forms that are a file.
@@ -45,7 +46,7 @@ class Format(StrEnum):
     LABEL_STUDIO = "label-studio"
 
 
-Job = Annotated[str | None, typer.Argument(metavar="[JOB]", help="Its number, or its name: the newest of that name.")]
+Job = Annotated[str | None, typer.Argument(metavar="JOB", help="Its number, or its name: the newest of that name.")]
 All = Annotated[bool, typer.Option("--all", help="Of all jobs.")]
 
 
@@ -53,10 +54,11 @@ All = Annotated[bool, typer.Option("--all", help="Of all jobs.")]
 def list_corrections(
     job: Job = None,
     every: All = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    json: JsonLines = False,
 ) -> None:
     """List the words that stand: image by image, and how many by class and by reviewer."""
-    jobs, database = _jobs(job, every), open_line().database
+    database = client.ready_line().database
+    jobs = _jobs(job, every)
     if json:
         for one in ledger.every(database, jobs):
             said = {"word": str(one.word), "reviewed_by": one.reviewed_by, "reviewed_at": one.reviewed_at.isoformat()}
@@ -93,7 +95,7 @@ def export_corrections(
     As folders the files are copied, each checked to be the very bytes that were scored. Where one is missing or has
     changed, it is named, the others are exported, and the exit code is 1.
     """
-    images = corrected.reviewed_images(open_line().database, _jobs(job, every))
+    images = corrected.reviewed_images(client.ready_line().database, _jobs(job, every))
     if form is Format.FOLDERS:
         if output is None:
             raise typer.BadParameter("folders need a place; add --output FOLDER.", param_hint="--format")
@@ -111,22 +113,18 @@ def import_corrections(
     file: File,
     job: Job = None,
     by: Annotated[str | None, typer.Option(help="Who said what names nobody; default: the user's name.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print what came of it as a JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Take over what people said elsewhere, with who said it and when; a second time changes nothing.
 
     A word that names no job of its own is of the job that is named here. What somebody said here since stays.
     """
-    line = open_line()
-    line.database.check_revision()
+    database = client.ready_line().database
     unsaid = imported.Unsaid(None if job is None else client.job(job).id, by or user_name())
-    found = takeover.take_over(line.database, imported.read(file, unsaid))
-    if json:
-        print(as_json({taken.value: count for taken, count in found.items()}))
-        return
+    found = takeover.take_over(database, imported.read(file, unsaid))
     kept, known, older = (f"{found[taken]:,}" for taken in (Taken.KEPT, Taken.KNOWN, Taken.OLDER))
-    console = screen()
-    console.print(f"{kept} taken over, {known} known already, {older} older than what was said here since.")
+    said = f"{kept} taken over, {known} known already, {older} older than what was said here since."
+    tell({taken.value: count for taken, count in found.items()}, said, json=json)
 
 
 def register(app: typer.Typer) -> None:
@@ -137,10 +135,7 @@ def register(app: typer.Typer) -> None:
 def _jobs(job: str | None, every: bool) -> list[int] | None:
     if every == (job is not None):
         raise typer.BadParameter("Name a job, or say --all.", param_hint="JOB")
-    if job is None:
-        open_line().database.check_revision()
-        return None
-    return [client.job(job).id]
+    return None if job is None else [client.job(job).id]
 
 
 def _written(write: Writer, images: list[ledger.Reviewed], output: Path | None) -> corrected.Exported:
@@ -164,7 +159,7 @@ def _tell(exported: corrected.Exported, json: bool) -> None:
     console = screen(stderr=True)
     for path, why in exported.missing:
         console.print(printable(f"Left out: {path}: {why}"))
-    console.print(f"{images:,} images exported." if images != 1 else "1 image exported.")
+    console.print(f"{counted(images, 'image')} exported.")
     if exported.left_out:
         console.print(f"{exported.left_out:,} show no single digit, and a table of labels has no word for them.")
 

@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING
 from core.errors import SettingsError
 from core.settings import get_settings
 from digitline.bar import step_bar
-from digitline.cli.options import Data, Json
 
 if TYPE_CHECKING:
     from training.recipe import Progress
-
-__all__ = ["Data", "Json", "find_data", "step_progress", "writable_folder"]
 
 
 def find_data(given: Path | None) -> Path | None:
