@@ -77,9 +77,14 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @property
+    def address(self) -> str:
+        """Its URL for people, without the password."""
+        return str(self.url.render_as_string(hide_password=True))
+
+    @property
     def place(self) -> str:
-        """Where it is, for people."""
-        return f"The database {self.url.render_as_string(hide_password=True)}"
+        """Where it is, at the beginning of a sentence."""
+        return f"The database {self.address}"
 
     @cached_property
     def engine(self) -> Engine:

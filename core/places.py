@@ -47,6 +47,11 @@ class Places(BaseSettings):
         return self._beside_the_inbox("failed")
 
     @property
+    def drop_folders(self) -> tuple[Path, ...]:
+        """What drops move through, in this order: inbox, claimed, done, failed."""
+        return self.inbox_folder, self.claimed_folder, self.done_folder, self.failed_folder
+
+    @property
     def logs_folder(self) -> Path:
         """Where every process writes its log."""
         return self.home_folder / "logs"

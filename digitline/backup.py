@@ -103,7 +103,7 @@ def restore(settings: Settings, path: Path) -> Restored:
                 reader.unpack(unpacked)
                 places = {sha256: _place(settings, unpacked, sha256) for sha256 in reader.manifest.models}
                 _bring_back(database, unpacked, reader.manifest, places)
-        return Restored(database.url.render_as_string(hide_password=True), places, reader.manifest)
+        return Restored(database.address, places, reader.manifest)
     except OSError as error:
         raise DigitlineError(f"{path} cannot be restored: {error.strerror or error}: {error.filename}.") from error
     finally:
@@ -148,8 +148,7 @@ def _refuse_losses(settings: Settings, database: Database) -> None:
         return
     database.check_revision()
     if jobs.newest(database, 1):
-        place = database.url.render_as_string(hide_password=True)
-        raise LedgerError(f"The ledger {place} holds jobs, and none is ever overwritten.", mend=_NEW_PLACE)
+        raise LedgerError(f"The ledger {database.address} holds jobs, and none is ever overwritten.", mend=_NEW_PLACE)
 
 
 def _is_empty(database: Database) -> bool:

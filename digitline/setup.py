@@ -108,8 +108,7 @@ def refuse_drops(folder: Path, settings: Settings) -> None:
     Raises:
         ArtifactError: so the folder would.
     """
-    places = (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder)
-    if any(folder.resolve().is_relative_to(place.resolve()) for place in places):
+    if any(folder.resolve().is_relative_to(place.resolve()) for place in settings.drop_folders):
         raise ArtifactError(
             f"{folder} lies where people drop their images.", mend="Copy it to a folder that they cannot write to."
         )

@@ -188,11 +188,10 @@ def prepare_folders(settings: Settings) -> None:
     Raises:
         SettingsError: they cannot be made, or lie on several file systems, where no move is atomic.
     """
-    folders = (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder)
     try:
-        for folder in folders:
+        for folder in settings.drop_folders:
             folder.mkdir(parents=True, exist_ok=True)
-        devices = {folder.stat().st_dev for folder in folders}
+        devices = {folder.stat().st_dev for folder in settings.drop_folders}
     except OSError as error:
         mend = "Name another home with DIGITLINE_HOME, or mend this one."
         raise SettingsError(f"{error.filename} cannot be made: {error.strerror}.", mend=mend) from error

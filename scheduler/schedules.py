@@ -185,7 +185,7 @@ def _check_folder(settings: Settings, folder: Path) -> None:
     except OSError as error:
         raise SourceUnreadable(f"{folder} cannot be read: {error.strerror}.", mend="Check its rights.") from error
     place = folder.resolve()
-    for own in (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder):
+    for own in settings.drop_folders:
         if place.is_relative_to(own.resolve()) or own.resolve().is_relative_to(place):
             raise ScheduleError(
                 f"{folder} and the line's own {own} lie in one another.",

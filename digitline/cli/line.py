@@ -40,7 +40,7 @@ def migrate() -> None:
     prepare_ledger(settings)
     database = Database(settings.database)
     database.check_revision()
-    print(f"{database.url.render_as_string(hide_password=True)} is up to date.")
+    print(f"{database.address} is up to date.")
 
 
 def scheduler(

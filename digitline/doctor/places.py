@@ -20,13 +20,13 @@ _FEW_FILES = 10_000
 
 def folders(settings: Settings) -> str:
     """The four folders of drops are there, and this process's user may write in each."""
-    for folder in _all(settings):
+    for folder in settings.drop_folders:
         # Looked for, not made: whoever asks a doctor wants to know, and maybe stands in the wrong place.
         if not folder.is_dir():
             mend = "Run `digitline up`, which makes it, or name the home of a line with DIGITLINE_HOME."
             raise LineError(f"There is no folder {folder}: no line has run here.", mend=mend)
         _write(folder)
-    return f"this user may write in {', '.join(folder.name for folder in _all(settings))}"
+    return f"this user may write in {', '.join(folder.name for folder in settings.drop_folders)}"
 
 
 def _write(folder: Path) -> None:
@@ -42,9 +42,9 @@ def _write(folder: Path) -> None:
 
 def inbox(settings: Settings) -> str:
     """A drop can be moved by one rename, and what announces it is known."""
-    mounts = [mount_of(folder) for folder in _all(settings)]
+    mounts = [mount_of(folder) for folder in settings.drop_folders]
     apart = {mount.point for mount in mounts if mount is not None}
-    devices = {folder.stat().st_dev for folder in _all(settings)}
+    devices = {folder.stat().st_dev for folder in settings.drop_folders}
     if len(apart) > 1 or len(devices) > 1:
         where = ", ".join(sorted(map(str, apart))) or f"{len(devices)} of them"
         raise LineError(
@@ -79,7 +79,3 @@ def disk(settings: Settings) -> str:
             raise Caution(f"{place} has room for {files.f_favail:,} files more.", mend=mend)
         left.append(free)
     return f"{min(left) / 1e9:.0f} GB free"
-
-
-def _all(settings: Settings) -> tuple[Path, ...]:
-    return (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder)

@@ -38,7 +38,7 @@ def database(settings: Settings) -> str:
     """The ledger answers, has this version's tables, takes rows, and lies where its locks hold."""
     with ledger(settings) as opened:
         room.check_ledger(opened)
-        where = str(opened.url.render_as_string(hide_password=True))
+        where = opened.address
         if not opened.sqlite:
             return where
         file = Path(opened.url.database or "")

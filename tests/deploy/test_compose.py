@@ -113,9 +113,8 @@ def test_inbox_claimed_done_and_failed_lie_below_one_mount() -> None:
         (mount,) = OURS[name]["volumes"]
         source, target = mount.split(":")
         settings = Settings(home=Path(_of_ours(OURS[name])["DIGITLINE_HOME"]))
-        folders = (settings.inbox_folder, settings.claimed_folder, settings.done_folder, settings.failed_folder)
         assert source == "/srv/digitline"
-        assert all(folder.is_relative_to(target) for folder in folders)
+        assert all(folder.is_relative_to(target) for folder in settings.drop_folders)
 
 
 @pytest.mark.parametrize("name", ["scheduler", "worker"])
