@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from digitline.cli.options import Json
-from digitline.cli.screen import table, tell
+from digitline.cli.screen import Cell, table, tell
 from digitline.doctor import PATIENCE, Finding, Severity, consult
 
 _MARKS = {Severity.OK: Text("ok", "green"), Severity.WARNING: Text("hm", "yellow"), Severity.FAULT: Text("no", "red")}
@@ -42,5 +43,13 @@ def register(app: typer.Typer) -> None:
 
 
 def _table(findings: list[Finding]) -> Table:
-    rows = ((_MARKS[finding.severity], finding.what, finding.finding, finding.mend) for finding in findings)
-    return table(("", "what", "finding", "mend"), rows)
+    return table(("", "what", "finding", "mend"), _rows(findings))
+
+
+def _rows(findings: list[Finding]) -> Iterator[tuple[Cell, ...]]:
+    """A row for each; a fault that keeps several parts from being checked is told once."""
+    told: dict[str, str] = {}
+    for one in findings:
+        first = told.setdefault(one.finding, one.what)
+        said = (one.finding, one.mend) if first == one.what else (f"see {first}", "")
+        yield _MARKS[one.severity], one.what, *said

@@ -15,17 +15,19 @@ __all__ = ["PATIENCE", "Finding", "Severity", "consult"]
 #: Seconds that digits get to go through the whole line where nobody says otherwise.
 PATIENCE = end_to_end.PATIENCE
 
-#: Each says what is in order, or raises: `Caution` for a warning, any other DigitlineError for a fault.
+#: Each says what is in order, or raises: `Caution` for a warning, any other DigitlineError for a fault. What others need
+#: comes before them.
 _CHECKS: dict[str, Callable[[Settings], str]] = {
     "machine": machine.versions,
-    "time zones": machine.time_zones,
     "variables": machine.variables,
     "folders": places.folders,
     "inbox": places.inbox,
     "buckets": places.buckets,
     "disk": places.disk,
     "database": servers.database,
+    "redis": servers.redis,
     "clock": servers.clock,
+    "time zones": machine.time_zones,
     "model": machine.model,
     "digits": machine.digits,
     "accounts": work.accounts,
@@ -33,7 +35,6 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "jobs": work.jobs_that_wait,
     "claims": work.claims,
     "hooks": work.hooks,
-    "redis": servers.redis,
     "times": servers.times,
     "scheduler": work.scheduler,
     "workers": work.workers,
@@ -68,4 +69,4 @@ def _examine(what: str, check: Callable[[Settings], str], settings: Settings) ->
         return Finding(what, severity, str(error), error.mend)
     except OSError as error:
         mend = "Name another home with DIGITLINE_HOME, or mend this one."
-        return Finding(what, Severity.FAULT, f"{error}.", mend)
+        return Finding(what, Severity.FAULT, f"{error.filename or error}: {error.strerror}.", mend)

@@ -78,6 +78,13 @@ def test_findings_are_a_table_for_people(home: Settings, digitline: Digitline) -
     assert shipped_model().name in ended.out
 
 
+def test_a_fault_that_keeps_several_parts_from_being_checked_is_told_once(home: Settings, digitline: Digitline) -> None:
+    Path(home.database.removeprefix("sqlite:///")).unlink()
+    out = digitline("doctor").out
+    assert out.count("There is no database at") == 1
+    assert out.count("see database") > 1
+
+
 def test_a_database_that_was_never_migrated_is_found_out(home: Settings, digitline: Digitline) -> None:
     Path(home.database.removeprefix("sqlite:///")).unlink()
     found = findings(digitline("doctor", "--json").out)
