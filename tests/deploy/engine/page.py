@@ -19,7 +19,7 @@ def tasks_of(stack: Stack, job: str) -> list[dict[str, Any]]:
     """The tasks of a job, as the page knows them."""
     code, body = _get(stack, "/api/tasks?limit=10000", stack.passwords["flower"])
     assert code == http.client.OK, code
-    return [task for task in json.loads(body).values() if f"'{job}'" in task["kwargs"]]
+    return [task for task in json.loads(body).values() if f"'{job}'" in (task["kwargs"] or "")]
 
 
 def _get(stack: Stack, path: str, password: str | None) -> tuple[int, bytes]:
