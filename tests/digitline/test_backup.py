@@ -293,10 +293,8 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date_in_place_of_a_newer_
     assert jobs.get(opened(new), job.id) == job
 
 
-def test_a_folder_that_is_not_there_gets_no_file_of_its_name(
-    run: Run, places: tuple[Settings, Settings], tmp_path: Path
-) -> None:
-    ended = run(places[0], "backup", f"{tmp_path}/unmounted/")
-    assert ended.code == 2
+def test_a_folder_that_is_not_there_gets_no_file_of_its_name(run: Run, places: tuple[Settings, Settings]) -> None:
+    unmounted = places[0].home_folder / "unmounted"
+    ended = run(places[0], "backup", f"{unmounted}/")
+    assert (ended.code, unmounted.exists()) == (2, False)
     assert "There is no folder" in ended.err
-    assert not (tmp_path / "unmounted").exists()

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 import uvicorn
@@ -23,6 +24,11 @@ from digitline.web.darkroom import Darkroom
 from digitline.web.process import configuration, listening
 from scheduler.producer import Line
 from tests.core.examples import create_job, outcome, score, take
+
+# anyio imports its parts when they are first used, which would be in the thread of a server. pytest rewrites them, since
+# anyio has a plugin, and two threads at once cannot parse in Python 3.11 (python/cpython#106905).
+for part in dir(anyio):
+    getattr(anyio, part)
 
 
 @dataclass(frozen=True)
