@@ -10,7 +10,9 @@ from typing import IO, TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from core.database import Database
 from core.ledger import corrected as ledger
+from core.ledger import jobs as job_ledger
 from core.ledger import takeover, tallies
 from core.ledger.takeover import Taken
 from core.plain import printable
@@ -57,8 +59,7 @@ def list_corrections(
     json: JsonLines = False,
 ) -> None:
     """List the words that stand: image by image, and how many by class and by reviewer."""
-    database = client.ready_line().database
-    jobs = _jobs(job, every)
+    database, jobs = _chosen(job, every)
     if json:
         for one in ledger.every(database, jobs):
             said = {"word": str(one.word), "reviewed_by": one.reviewed_by, "reviewed_at": one.reviewed_at.isoformat()}
@@ -95,7 +96,7 @@ def export_corrections(
     As folders the files are copied, each checked to be the very bytes that were scored. Where one is missing or has
     changed, it is named, the others are exported, and the exit code is 1.
     """
-    images = corrected.reviewed_images(client.ready_line().database, _jobs(job, every))
+    images = corrected.reviewed_images(*_chosen(job, every))
     if form is Format.FOLDERS:
         if output is None:
             raise typer.BadParameter("folders need a place; add --output FOLDER.", param_hint="--format")
@@ -120,7 +121,7 @@ def import_corrections(
     A word that names no job of its own is of the job that is named here. What somebody said here since stays.
     """
     database = client.ready_line().database
-    unsaid = imported.Unsaid(None if job is None else client.job(job).id, by or user_name())
+    unsaid = imported.Unsaid(None if job is None else job_ledger.find(database, job).id, by or user_name())
     found = takeover.take_over(database, imported.read(file, unsaid))
     kept, known, older = (f"{found[taken]:,}" for taken in (Taken.KEPT, Taken.KNOWN, Taken.OLDER))
     said = f"{kept} taken over, {known} known already, {older} older than what was said here since."
@@ -132,10 +133,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(verbs, name="corrections")
 
 
-def _jobs(job: str | None, every: bool) -> list[int] | None:
+def _chosen(job: str | None, every: bool) -> tuple[Database, list[int] | None]:
+    """The ledger, and the jobs that are meant; None: all of them."""
     if every == (job is not None):
         raise typer.BadParameter("Name a job, or say --all.", param_hint="JOB")
-    return None if job is None else [client.job(job).id]
+    database = client.ready_line().database
+    return database, None if job is None else [job_ledger.find(database, job).id]
 
 
 def _written(write: Writer, images: list[ledger.Reviewed], output: Path | None) -> corrected.Exported:
