@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 ARGS ?=
 CHROMIUM ?= chromium
 
+# PostgreSQL refuses to run as root, so its wheel makes a user by useradd, which is not on the path after a plain `su`.
+export PATH := $(PATH):/usr/sbin:/sbin
+
 # A stamp changes when its pins do, and then what it stands for is made anew.
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
