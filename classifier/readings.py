@@ -47,27 +47,28 @@ def read(scores: Scores, ways: Sequence[Sequence[Sequence[int]]], card: Card, ta
         card: the model's.
         target_error: share of wrong labels among the sure ones that is still borne, 0 to 1; of digits, not of strings.
     """
-    every = list(
-        zip(
+    alone = list(
+        map(
+            Reading,
             scores.labels.tolist(),
             scores.confidences.tolist(),
             scores.margins.tolist(),
             judge(scores, card, target_error),
             scores.escalated.tolist(),
-            strict=True,
+            ((place,) for place in range(len(scores))),
         )
     )
+    if len(alone) == len(ways):  # each picture shows one digit, which can be read in no other way
+        return alone
     unlikely = _unlikely(scores, card)
     end = 0
     readings = []
     for pieces in ways:
         places: list[int] = []
         for counts in pieces:
-            found = [range(end, end := end + count) for count in counts]
-            # Nearly every piece is one digit, and can be read in no other way.
-            likeliest: range = found[0] if len(found) == 1 else min(found, key=unlikely)
+            likeliest: range = min([range(end, end := end + count) for count in counts], key=unlikely)
             places += likeliest
-        readings.append(_reading(every, tuple(places)))
+        readings.append(alone[places[0]] if len(places) == 1 else _string([alone[place] for place in places]))
     return readings
 
 
@@ -84,24 +85,17 @@ def _unlikely(scores: Scores, card: Card) -> Callable[[range], float]:
     return lambda way: float(energies[way.start : way.stop].mean()) + FURTHER_ENERGY * len(way)
 
 
-#: Label, confidence, margin, verdict and whether it was escalated, of one digit.
-_Scored = tuple[int, float, float, Verdict, bool]
-
-
-def _reading(every: Sequence[_Scored], places: tuple[int, ...]) -> Reading:
-    if len(places) == 1:
-        return Reading(*every[places[0]], places)
-    parts = [every[place] for place in places]
-    confidence = math.prod(part[1] for part in parts)
+def _string(parts: Sequence[Reading]) -> Reading:
+    confidence = math.prod(part.confidence for part in parts)
     return Reading(
-        label="".join(str(part[0]) for part in parts),
+        label="".join(str(part.label) for part in parts),
         confidence=confidence,
         # The runner-up differs in one digit, the one whose runner-up comes nearest.
-        margin=confidence * min(part[2] / part[1] for part in parts),
-        verdict=_verdict({part[3] for part in parts}),
-        escalated=any(part[4] for part in parts),
-        places=places,
-        digits=tuple(Digit(part[0], part[1]) for part in parts),
+        margin=confidence * min(part.margin / part.confidence for part in parts),
+        verdict=_verdict({part.verdict for part in parts}),
+        escalated=any(part.escalated for part in parts),
+        places=tuple(part.places[0] for part in parts),
+        digits=tuple(Digit(int(part.label), part.confidence) for part in parts),
     )
 
 

@@ -16,7 +16,7 @@ from core.errors import ImageRejected
 from core.settings import get_settings
 from core.vocabulary import Verdict
 from digitline.local import AnyPath, load_file, load_predictor
-from worker.seen import Seen
+from worker.seen import PICTURES_FAULT, Seen
 
 #: How many times likelier than the runner-up a digit is at the most that the model is torn about.
 _TORN = 10
@@ -97,9 +97,10 @@ def explain_picture(
     """
     steps = preprocess.explain(picture).steps
     seen = Seen()
-    with seen.looking_at(0, path):
+    try:
         seen.add(0, data, ways_to_read(picture, split=split))
-    if seen.refusals:
+    except PICTURES_FAULT as error:
+        seen.refuse(0, path, error)
         return Explanation(path, steps, (), None, seen.refusals[0], str(seen.refusals[0]))
     return _read(path, steps, seen, load(), get_settings().target_error)
 

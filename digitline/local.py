@@ -24,7 +24,7 @@ from core.settings import Settings, get_settings
 from core.sources import Prefix, Source, source_of
 from core.vocabulary import Labels, Manifest, Outcome, Runtime
 from scheduler.folder import list_files, true_labels
-from worker.seen import Seen
+from worker.seen import PICTURES_FAULT, Seen
 from worker.tally import tally
 
 Array = NDArray[np.uint8]
@@ -112,9 +112,11 @@ def _read_batch(batch: Iterable[Item], predictor: Predictor, settings: Settings,
     seen, items = Seen(), list[Item]()
     for position, item in enumerate(batch):
         items.append(item)
-        with seen.looking_at(position, item.path):
+        try:
             data, picture = item.load()
             seen.add(position, data, ways_to_read(picture, split=split))
+        except PICTURES_FAULT as error:
+            seen.refuse(position, item.path, error)
     manifest = Manifest([item.path for item in items], [item.true_label for item in items])
     readings = [
         reading

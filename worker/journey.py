@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -146,31 +146,26 @@ class Journey:
         return outcome, shadow
 
     def read_and_preprocess(self, lease: Lease, watch: Stopwatch, pulse: Pulse) -> Seen:
-        """Read each file once, hash it, decode it, and bring it to 28x28; one picture in memory at a time.
+        """Read each file once, decode it, bring it to 28x28, and hash it; large pictures come one at a time.
 
         Where the job splits pictures, each of a picture's digits is brought to 28x28.
         """
         seen = Seen()
-        eye = self._eye(lease, watch, lambda: pulse.beat(len(seen)))
-        with self._images_of(lease) as images, eye as look_at:
+
+        def lap(stage: str) -> None:
+            watch.lap(stage)
+            pulse.beat(len(seen))
+
+        with self._images_of(lease) as images, self._eye(lease, lambda: pulse.beat(len(seen))) as eye:
             for files in read_ahead(images, lease.manifest.paths, seen):
-                watch.lap("read")
-                for position, path, data in files:
-                    pulse.beat(position)
-                    with seen.looking_at(position, path):
-                        seen.add(position, data, look_at(data, path))
-                watch.lap("preprocess")
+                lap("read")
+                eye.see(files, seen, lap)
         return seen
 
-    @contextmanager
-    def _eye(self, lease: Lease, watch: Stopwatch, sign: Callable[[], None]) -> Iterator[Look]:
+    def _eye(self, lease: Lease, sign: Callable[[], None]) -> AbstractContextManager[Look]:
         """What images are looked at with: in a sandbox, once an attempt has failed, for one of them may be the cause."""
-        eye = Eye(self.settings.max_pixels, lease.split, watch.lap)
-        if lease.attempt == 1:
-            yield eye.look
-            return
-        with SandboxedEye(eye, sign) as sandboxed:
-            yield sandboxed.look
+        eye = Eye(self.settings.max_pixels, lease.split)
+        return nullcontext(eye) if lease.attempt == 1 else SandboxedEye(eye, sign)
 
     def _read(self, seen: Seen, predictor: Predictor, pulse: Pulse) -> tuple[list[Reading], Image]:
         """Read every picture; returns the prepared digits of those that show one as well, uint8, (n, 28, 28)."""

@@ -1,21 +1,27 @@
-"""One file's bytes become prepared digits, or a reason why they do not."""
+"""Files' bytes become prepared digits, or reasons why they do not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from classifier.images import decode
 from classifier.preprocess import Image
 from classifier.strings import ways_to_read
 from core.crash import crash_point
+from worker.reading import File, grouped
+from worker.seen import PICTURES_FAULT, Seen, Ways
 
-#: Of every piece of a picture's ink the ways to read it, each of them digits, uint8, (28, 28), ink bright on 0.
-Ways: TypeAlias = Sequence[Sequence[Sequence[Image]]]
+#: Told what has just been done: `decode`, then `preprocess`.
+Lap = Callable[[str], None]
 
-#: From a file's bytes and its path to its ways; raises ImageRejected.
-Look: TypeAlias = Callable[[bytes, str], Ways]
+
+class Look(Protocol):
+    """What looks at files."""
+
+    def see(self, files: Sequence[File], seen: Seen, lap: Lap) -> None:
+        """Look at a group of files; what each holds, or why it holds nothing, goes to `seen`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +32,20 @@ class Eye:
     max_pixels: int
     #: Whether a picture may show several digits.
     split: bool
-    #: Told what has just been done: `decode`, then `preprocess`.
-    lap: Callable[[str], None] = field(default=lambda _: None, compare=False)
+
+    def see(self, files: Sequence[File], seen: Seen, lap: Lap) -> None:
+        """As `Look.see`: decodes some, then prepares them, for each kind of work stays in the processor's caches."""
+        for pictures in grouped(self._decoded(files, seen), lambda decoded: decoded[3].nbytes):
+            lap("decode")
+            for position, path, data, picture in pictures:
+                try:
+                    seen.add(position, data, ways_to_read(picture, split=self.split))
+                except PICTURES_FAULT as error:
+                    seen.refuse(position, path, error)
+            lap("preprocess")
 
     def look(self, data: bytes, path: str) -> Ways:
-        """Decode a file and prepare its digits, in every way in which they may lie.
+        """Decode one file and prepare its digits, in every way in which they may lie.
 
         Args:
             data: the file's bytes.
@@ -39,9 +54,17 @@ class Eye:
         Raises:
             ImageRejected: the file or its picture is at fault.
         """
+        return ways_to_read(self._decode(data, path), split=self.split)
+
+    def _decoded(self, files: Sequence[File], seen: Seen) -> Iterator[tuple[int, str, bytes, Image]]:
+        for position, path, data in files:
+            try:
+                picture = self._decode(data, path)
+            except PICTURES_FAULT as error:
+                seen.refuse(position, path, error)
+            else:
+                yield position, path, data, picture
+
+    def _decode(self, data: bytes, path: str) -> Image:
         crash_point(f"look.{path}")
-        image = decode(data, max_pixels=self.max_pixels)
-        self.lap("decode")
-        ways = ways_to_read(image, split=self.split)
-        self.lap("preprocess")
-        return ways
+        return decode(data, max_pixels=self.max_pixels)

@@ -21,9 +21,9 @@ class Stopwatch:
         self._lapped = time.perf_counter()
 
     def lap(self, name: str) -> None:
-        """Count the time since the last lap towards a stage; called a few times an image, so it costs next to nothing."""
+        """Count the time since the last lap towards a stage; called a few times a group of images, so it costs next to nothing."""
         now = time.perf_counter()
-        self.add(name, now - self._lapped)
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._lapped
         self._lapped = now
 
     @contextmanager
@@ -57,7 +57,7 @@ class Pulse:
         self._renewed = self._told = time.monotonic()
 
     def beat(self, done: int) -> None:
-        """Called before each image, so it must cost next to nothing."""
+        """Called after each group of images, so it must cost next to nothing."""
         now = time.monotonic()
         if now - self._renewed > self._renew_every:
             self._renew()

@@ -6,7 +6,7 @@ crashed a library or ate the memory, are the batch's images looked at in here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,8 +16,9 @@ from classifier.preprocess import SIDE
 from core.errors import ImageRejected, SandboxError
 from core.sandbox import Message, Sandbox, SandboxLost, SandboxNotStarted, serve
 from core.vocabulary import Reason
-from worker.look import Eye, Ways
-from worker.seen import Seen
+from worker.look import Eye, Lap
+from worker.reading import File
+from worker.seen import PICTURES_FAULT, Seen, Ways
 
 #: Seconds a sandbox may take to start, and to look at one picture; decent ones take a thousandth of it.
 PATIENCE = 60.0
@@ -37,6 +38,15 @@ class SandboxedEye(Sandbox):
         """
         super().__init__("worker.sandbox", patience=PATIENCE, sign=sign)
         self._eye = {"max_pixels": eye.max_pixels, "split": eye.split}
+
+    def see(self, files: Sequence[File], seen: Seen, lap: Lap) -> None:
+        """As `Look.see`, one file after the other."""
+        for position, path, data in files:
+            try:
+                seen.add(position, data, self.look(data, path))
+            except PICTURES_FAULT as error:
+                seen.refuse(position, path, error)
+            lap("preprocess")
 
     def look(self, data: bytes, path: str) -> Ways:
         """Look at an image as `Eye.look` does.
@@ -66,9 +76,10 @@ def _ways(answer: Mapping[str, Any], data: bytes) -> Ways:
 
 def _answer(task: Mapping[str, Any], data: bytes) -> Message:
     seen = Seen()
-    with seen.looking_at(0, task["path"]):
+    try:
         seen.add(0, data, Eye(**task["eye"]).look(data, task["path"]))
-    if seen.refusals:
+    except PICTURES_FAULT as error:
+        seen.refuse(0, task["path"], error)
         return {"reason": seen.refusals[0].reason.value, "message": str(seen.refusals[0])}, b""
     return {"ways": seen.ways[0]}, seen.digits.tobytes()
 

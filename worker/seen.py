@@ -7,8 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from types import TracebackType
-from typing import Self
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -16,12 +15,14 @@ import numpy as np
 from classifier.preprocess import SIDE, Image
 from core.errors import ImageRejected
 from core.vocabulary import Reason
-from worker.look import Ways
+
+#: Of every piece of a picture's ink the ways to read it, each of them digits, uint8, (28, 28), ink bright on 0.
+Ways: TypeAlias = Sequence[Sequence[Sequence[Image]]]
 
 log = logging.getLogger(__name__)
 
-#: What decoding and preprocessing may raise where a picture breaks an assumption.
-_PICTURES_FAULT = (ArithmeticError, ValueError, LookupError, MemoryError, cv2.error)
+#: What reading, decoding and preprocessing raise where a file is at fault, or its picture breaks an assumption.
+PICTURES_FAULT = (ImageRejected, ArithmeticError, ValueError, LookupError, MemoryError, cv2.error)
 
 
 @dataclass
@@ -36,8 +37,8 @@ class Seen:
     ways: list[list[list[int]]] = field(default_factory=list)
     refusals: dict[int, ImageRejected] = field(default_factory=dict)
     _digits: list[Image] = field(default_factory=list)
-    #: Position and path of the image that is looked at.
-    _at: tuple[int, str] = (-1, "")
+    #: Of each of these images, how many of them are its own.
+    _counts: list[int] = field(default_factory=list)
 
     @property
     def digits(self) -> Image:
@@ -47,8 +48,7 @@ class Seen:
     def parts(self, size: int) -> Iterator[tuple[Image, list[list[list[int]]]]]:
         """The digits of some images after the other, and their ways; at most `size` digits, or those of one image."""
         start = end = first = 0
-        for place, pieces in enumerate(self.ways):
-            count = sum(chain.from_iterable(pieces))
+        for place, count in enumerate(self._counts):
             if place > first and end + count - start > size:
                 yield _stacked(self._digits[start:end]), self.ways[first:place]
                 start, first = end, place
@@ -61,33 +61,27 @@ class Seen:
 
     def add(self, position: int, data: bytes, ways: Ways) -> None:
         """Keep the digits of an image, and the hash of the bytes they were read from."""
+        before = len(self._digits)
         for digits in chain.from_iterable(ways):
             self._digits += digits
+        self._counts.append(len(self._digits) - before)
         self.positions.append(position)
         self.hashes.append(hashlib.sha256(data).hexdigest())
         self.ways.append([[len(digits) for digits in piece] for piece in ways])
 
-    def looking_at(self, position: int, path: str) -> Self:
-        """Keep the reason why an image has no digit, where what runs in the `with` finds one."""
-        self._at = position, path
-        return self
+    def refuse(self, position: int, path: str, error: Exception) -> None:
+        """Keep the reason why an image has no digit.
 
-    def __enter__(self) -> None:
-        """Look at the image that `looking_at` names."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        position, path = self._at
-        if isinstance(error, ImageRejected):
-            self.refusals[position] = error
-        elif isinstance(error, _PICTURES_FAULT):
+        Args:
+            position: of the image in the manifest.
+            path: of its file.
+            error: one of `PICTURES_FAULT`.
+        """
+        if not isinstance(error, ImageRejected):
             # A picture nobody thought of; its siblings must not pay for it.
             log.error("%r cannot be read", path, exc_info=error)
-            self.refusals[position] = ImageRejected(Reason.UNREADABLE, f"The picture cannot be read: {error}.")
-        else:
-            return False
-        return True
+            error = ImageRejected(Reason.UNREADABLE, f"The picture cannot be read: {error}.")
+        self.refusals[position] = error
 
 
 def _stacked(digits: Sequence[Image]) -> Image:

@@ -74,27 +74,20 @@ def insert_outcome(connection: Connection, batch_id: int, outcome: Outcome) -> N
             *("batch_id", "position", "path", "sha256", "label", "confidence", "margin", "verdict", "true_label"),
             *("string", "digits"),
         ),
-        [_prediction(batch_id, prediction) for prediction in outcome.predictions],
+        [_row(batch_id, prediction) for prediction in outcome.predictions],
     )
     insert_rejections(connection, batch_id, outcome.rejections)
     insert_confusion(connection, batch_id, outcome.confusion)
 
 
-def _prediction(batch_id: int, prediction: Prediction) -> tuple[Any, ...]:
-    digits = prediction.digits
-    return (
-        batch_id,
-        prediction.position,
-        storable_path(prediction.path),
-        prediction.sha256,
-        None if digits else prediction.label,
-        prediction.confidence,
-        prediction.margin,
-        prediction.verdict.value,
-        prediction.true_label,
-        prediction.label if digits else None,
-        json.dumps([asdict(digit) for digit in digits]) if digits else None,
-    )
+def _row(batch_id: int, prediction: Prediction) -> tuple[Any, ...]:
+    # Taken apart by position, as `worker.tally` puts it together, and for the same reason.
+    position, path, sha256, label, confidence, margin, verdict, true_label, digits = prediction
+    seen = (batch_id, position, storable_path(path), sha256)
+    if not digits:
+        return *seen, label, confidence, margin, verdict.value, true_label, None, None
+    parts = json.dumps([asdict(digit) for digit in digits])
+    return *seen, None, confidence, margin, verdict.value, true_label, label, parts
 
 
 def insert_rejections(connection: Connection, batch_id: int, rejections: Sequence[Rejection]) -> None:
