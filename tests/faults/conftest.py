@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.ledger import batches, jobs
-from core.vocabulary import BatchState, Job, JobState
+from core.vocabulary import BatchState, Job, JobState, Runtime
 from tests.chaos.scene import WORKERS, Scene
 from tests.core.examples import batch_row
 from tests.digits import digit_folder
@@ -37,12 +37,13 @@ LAST_NO_LONGER = "DROP TRIGGER lasting ON batches; DROP FUNCTION last_an_hour_lo
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Two workers that stop as in a container: SIGTERM gives them some seconds, not all the time they want.
 
-    Theirs is the fast network alone: many of them are lost here, and what their successors load costs the most.
+    Theirs is the fast network alone, by LiteRT: many of them are lost here, and what their successors load costs the most.
     """
     folder = tmp_path_factory.mktemp("workers")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REMAP_SIGTERM", "SIGQUIT")
         patch.setenv("DIGITLINE_MODEL", str(fast_alone(folder / "fast")))
+        patch.setenv("DIGITLINE_RUNTIME", Runtime.LITERT.value)
         with Scene(folder) as made:
             yield made
 

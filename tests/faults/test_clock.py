@@ -14,7 +14,7 @@ import pytest
 
 from core.ledger import batches, jobs
 from core.settings import Settings
-from core.vocabulary import JobState, Lease, Trigger
+from core.vocabulary import JobState, Lease, Runtime, Trigger
 from digitline.setup import prepare_ledger
 from scheduler.producer import Line, submit
 from tests.conftest import MakeSettings
@@ -45,7 +45,8 @@ def two_hours_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 def chosen(settings: MakeSettings, postgres_url: str, redis_url: str, tmp_path: Path) -> Settings:
     """Of a line whose ledger has a clock of its own."""
     quick = {"sweep_interval": 0.2, "resend_after": 0.5, "concurrency": 1}
-    chosen = settings(database_url=postgres_url, broker_url=redis_url, model=fast_alone(tmp_path / "fast"), **quick)
+    loaded = {"model": fast_alone(tmp_path / "fast"), "runtime": Runtime.LITERT}
+    chosen = settings(database_url=postgres_url, broker_url=redis_url, **loaded, **quick)
     prepare_ledger(chosen)
     return chosen
 

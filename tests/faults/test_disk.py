@@ -14,7 +14,7 @@ import pytest
 from core import tables
 from core.ledger import jobs, results
 from core.settings import Settings
-from core.vocabulary import Job, JobState, Trigger
+from core.vocabulary import Job, JobState, Runtime, Trigger
 from digitline.setup import prepare_ledger
 from scheduler.inbox import Inbox
 from scheduler.producer import Line, submit
@@ -47,6 +47,7 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             home=folder / "home",
             broker_url=redis.url,
             model=fast_alone(folder / "fast"),
+            runtime=Runtime.LITERT,
             batch_size=20,
             concurrency=1,
             lease_time=3.0,
