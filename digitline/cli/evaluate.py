@@ -15,7 +15,7 @@ from core.vocabulary import DIGITS
 from digitline.cli.data import find_data, step_progress
 from digitline.cli.lazy import Later
 from digitline.cli.options import MOST_SEED, Data, Json, ModelFolder
-from digitline.cli.screen import facts, percent, rate, screen, table
+from digitline.cli.screen import busy, facts, percent, rate, screen, table
 from digitline.export import replacing
 from digitline.records import as_json
 
@@ -62,10 +62,11 @@ def evaluate(
     Of MNIST's files only the test digits are read. Class folders are read whole.
     """
     source = find_data(data)
-    digits, paths = _digits(source)
-    predictor = local.load_predictor(model)
     borne = get_settings().target_error if target_error is None else target_error
-    measured = measuring.measure(predictor, digits, target_error=borne, paths=paths)
+    with busy("Reading the digits and measuring the model"):
+        digits, paths = _digits(source)
+        predictor = local.load_predictor(model)
+        measured = measuring.measure(predictor, digits, target_error=borne, paths=paths)
     spoilt = _spoilt(predictor, digits, seed) if corruptions else {}
     if output is not None:
         page = pages.evaluation_page(measured, digits.images, predictor.card, facts=_told(source), corruptions=spoilt)

@@ -15,7 +15,7 @@ from core.sources import Prefix, Source, source_of
 from digitline import export
 from digitline.cli.lazy import Later
 from digitline.cli.options import Json, JsonLines, ModelFolder, Split
-from digitline.cli.screen import facts, tell
+from digitline.cli.screen import busy, facts, tell
 
 if TYPE_CHECKING:
     from digitline import explanation as explanations
@@ -40,6 +40,8 @@ def predict(
     write = export.write_json if json else export.write_table
     statuses: Counter[str] = Counter()
     sources = [_existing(path) for path in paths]
+    with busy("Loading the model"):
+        local.load_predictor(model)
     write(_counted(local.read_paths(sources, model=model, split=split), statuses), sys.stdout)
     if not statuses["scored"]:
         raise typer.Exit(1)
@@ -57,9 +59,10 @@ def explain(
     Writes a strip of pictures, from the original to the 28x28 pixels that the network sees, and the probabilities;
     of a picture that is not scored, the steps up to where it was turned away.
     """
-    explanation = explanations.explain(image, model=model, split=split)
-    with export.replacing(output) as draft:
-        strip.draw(explanation).savefig(draft, format="png")
+    with busy("Reading the image and drawing the strip"):
+        explanation = explanations.explain(image, model=model, split=split)
+        with export.replacing(output) as draft:
+            strip.draw(explanation).savefig(draft, format="png")
     reading, verdict = explanation.reading, explanation.verdict
     told = [
         ("image", str(image)),

@@ -10,7 +10,7 @@ import typer
 from core.ledger import jobs as ledger
 from digitline.cli.lazy import Later
 from digitline.cli.options import JobReference
-from digitline.cli.screen import screen
+from digitline.cli.screen import busy, screen
 from digitline.client import ready_line
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def report(
     """
     database = ready_line().database
     found = ledger.find(database, job)
-    written = pages.write_report(database, found, output or Path(f"report-{found.id}.html"))
+    with busy("Writing the report"):
+        written = pages.write_report(database, found, output or Path(f"report-{found.id}.html"))
     screen().print(f"Report of job {found.id}: {written}")
 
 

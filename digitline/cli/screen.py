@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from rich.console import Console, RenderableType
@@ -33,6 +34,11 @@ def tell(record: object, said: RenderableType, *, json: bool) -> None:
         print(as_json(record))
     else:
         screen().print(said)
+
+
+def busy(what: str) -> AbstractContextManager[object]:
+    """Say on stderr what is being done as long as a `with` lasts; where there is no terminal, say nothing."""
+    return screen(stderr=True).status(f"{what} ...")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, numbers: Iterable[str] = ()) -> Table:
