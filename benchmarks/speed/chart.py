@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Page
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from benchmarks.speed.candidates import Work
 from benchmarks.speed.figures import Figure
@@ -47,3 +48,7 @@ def _draw(axes: Axes, work: Work, rows: Sequence[Figure]) -> None:
         axes.plot([min(figure.rates), max(figure.rates)], [row, row], color="black", linewidth=1.5)
         axes.text(max(figure.rates) * 1.06, row, f"{figure.rate:,.0f}", va="center", fontsize=8)
     axes.set(xscale="log", xlim=(lowest / 2, highest * 2), xlabel="", ylabel="", title=work.capitalize())
+    # As plain numbers, of which few enough are named that they do not run into each other.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
