@@ -31,7 +31,9 @@ class Proxy:
         self._sockets: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._over = False
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def reset(self) -> int:
         """Cut every connection by a reset; returns how many sockets there were."""
@@ -56,6 +58,11 @@ class Proxy:
 
     def close(self) -> None:
         """Stop listening and cut what is left."""
+        # Closed under a thread that waits in it, a socket goes on listening; and where the wait is begun anew, as after the
+        # process was stopped, it is for connections of whichever socket has its number by then.
+        self._over = True
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        self._accepting.join()
         self._listener.close()
         self._open.set()
         self.reset()
@@ -70,10 +77,10 @@ class Proxy:
 
     def _accept(self) -> None:
         while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return  # closed
+            client, _ = self._listener.accept()
+            if self._over:
+                client.close()
+                return
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:

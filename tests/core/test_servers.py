@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 
 import psutil
@@ -12,7 +13,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.database import Database
-from tests.servers import PostgresServer, RedisServer, Server
+from tests.proxy import Proxy
+from tests.servers import PostgresServer, RedisServer, Server, free_port
 from tests.waiting import wait_until
 
 
@@ -78,3 +80,10 @@ def test_waiting_returns_what_came_true() -> None:
 def test_waiting_in_vain_says_for_what() -> None:
     with pytest.raises(AssertionError, match=r"Not within 0 s: the moon is blue\. The last value was 0\."):
         wait_until(lambda: 0, "the moon is blue", timeout=0.0)
+
+
+def test_a_closed_proxy_listens_no_more() -> None:
+    with Proxy(free_port()) as proxy, socket.create_connection(("127.0.0.1", proxy.port)) as client:
+        assert client.recv(1) == b""  # nobody is behind it, and it waits for the next one by now
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", proxy.port))
