@@ -23,7 +23,7 @@ class Stopwatch:
     def lap(self, name: str) -> None:
         """Count the time since the last lap towards a stage; called a few times a group of images, so it costs next to nothing."""
         now = time.perf_counter()
-        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._lapped
+        self.add(name, now - self._lapped)
         self._lapped = now
 
     @contextmanager

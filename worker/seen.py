@@ -37,8 +37,6 @@ class Seen:
     ways: list[list[list[int]]] = field(default_factory=list)
     refusals: dict[int, ImageRejected] = field(default_factory=dict)
     _digits: list[Image] = field(default_factory=list)
-    #: Of each of these images, how many of them are its own.
-    _counts: list[int] = field(default_factory=list)
 
     @property
     def digits(self) -> Image:
@@ -48,7 +46,8 @@ class Seen:
     def parts(self, size: int) -> Iterator[tuple[Image, list[list[list[int]]]]]:
         """The digits of some images after the other, and their ways; at most `size` digits, or those of one image."""
         start = end = first = 0
-        for place, count in enumerate(self._counts):
+        for place, pieces in enumerate(self.ways):
+            count = sum(map(sum, pieces))
             if place > first and end + count - start > size:
                 yield _stacked(self._digits[start:end]), self.ways[first:place]
                 start, first = end, place
@@ -61,10 +60,8 @@ class Seen:
 
     def add(self, position: int, data: bytes, ways: Ways) -> None:
         """Keep the digits of an image, and the hash of the bytes they were read from."""
-        before = len(self._digits)
         for digits in chain.from_iterable(ways):
             self._digits += digits
-        self._counts.append(len(self._digits) - before)
         self.positions.append(position)
         self.hashes.append(hashlib.sha256(data).hexdigest())
         self.ways.append([[len(digits) for digits in piece] for piece in ways])

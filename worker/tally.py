@@ -20,7 +20,7 @@ def tally(manifest: Manifest, seen: Seen, readings: Sequence[Reading], timings: 
         timings: seconds by stage, so far.
     """
     paths, true_labels = manifest.paths, manifest.true_labels or [None] * len(manifest)
-    # Taken apart by position, for it is done for every image: by name it takes three times as long.
+    # Taken apart by position, for it is done for every image: by name it takes twice as long.
     predictions = [
         Prediction(position, paths[position], sha256, label, confidence, margin, verdict, true_labels[position], digits)
         for position, sha256, (label, confidence, margin, verdict, _, _, digits) in zip(
