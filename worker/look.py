@@ -16,6 +16,9 @@ from worker.seen import PICTURES_FAULT, Seen, Ways
 #: Told what has just been done: `decode`, then `preprocess`.
 Lap = Callable[[str], None]
 
+#: A file's position in the manifest, its path, its bytes and its picture.
+_Decoded = tuple[int, str, bytes, Image]
+
 
 class Look(Protocol):
     """What looks at files."""
@@ -37,11 +40,8 @@ class Eye:
         """As `Look.see`: decodes some, then prepares them, for each kind of work stays in the processor's caches."""
         for pictures in grouped(self._decoded(files, seen), lambda decoded: decoded[3].nbytes):
             lap("decode")
-            for position, path, data, picture in pictures:
-                try:
-                    seen.add(position, data, ways_to_read(picture, split=self.split))
-                except PICTURES_FAULT as error:
-                    seen.refuse(position, path, error)
+            self._prepare(pictures, seen)
+            pictures.clear()  # or a large one would be held while the next is decoded
             lap("preprocess")
 
     def look(self, data: bytes, path: str) -> Ways:
@@ -56,14 +56,22 @@ class Eye:
         """
         return ways_to_read(self._decode(data, path), split=self.split)
 
-    def _decoded(self, files: Sequence[File], seen: Seen) -> Iterator[tuple[int, str, bytes, Image]]:
+    def _prepare(self, pictures: Sequence[_Decoded], seen: Seen) -> None:
+        for position, path, data, picture in pictures:
+            try:
+                seen.add(position, data, ways_to_read(picture, split=self.split))
+            except PICTURES_FAULT as error:
+                seen.refuse(position, path, error)
+
+    def _decoded(self, files: Sequence[File], seen: Seen) -> Iterator[_Decoded]:
         for position, path, data in files:
             try:
                 picture = self._decode(data, path)
             except PICTURES_FAULT as error:
                 seen.refuse(position, path, error)
-            else:
-                yield position, path, data, picture
+                continue
+            yield position, path, data, picture
+            del picture
 
     def _decode(self, data: bytes, path: str) -> Image:
         crash_point(f"look.{path}")

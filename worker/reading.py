@@ -31,6 +31,7 @@ def grouped(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[li
     for item in items:
         group.append(item)
         held += size(item)
+        del item  # the group alone holds it, and whoever takes the group may let go of it
         if len(group) == ITEMS or held >= BYTES:
             yield group
             group, held = [], 0
