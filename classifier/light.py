@@ -14,6 +14,9 @@ from classifier.straight import THICKEST, opened
 LIGHT_SIDE = 256
 #: Sides of the squares that are tried on strokes, as parts of the longer side.
 STROKE_PARTS = (0.025, 0.06, 0.1, 0.16, 0.25)
+#: Least share of the greatest lead of one polarity that tells it, and that does so where the other hardly shows beside
+#: it; and share of the greatest from which on strokes do not fill a square.
+MARKED, FAINT, ALONE, FILLED = 0.15, 0.03, 0.85, 0.7
 #: Paper within this share of the contrast counts as even; more than the second share of it beyond is trouble.
 EVEN, MAX_UNEVEN = 0.1, 0.12
 #: How far from ink paper is taken, the longer side by this, and the least share of the picture that says anything.
@@ -54,9 +57,8 @@ def even_light(sheet: Sheet) -> None:
     height, width = picture.shape
     sheet.turned, part = _stroke_part(_small(picture, LIGHT_SIDE // 2))
     small = _small(picture, LIGHT_SIDE)
-    square = _square(part * max(small.shape))
     how = cv2.MORPH_CLOSE if sheet.turned else cv2.MORPH_OPEN
-    paper = cv2.resize(cv2.morphologyEx(small, how, square), (width, height), interpolation=cv2.INTER_LINEAR)
+    paper = cv2.resize(_filled(small, how, part), (width, height), interpolation=cv2.INTER_LINEAR)
     if sheet.turned:
         sheet.pixels = cv2.bitwise_not(cv2.divide(picture, cv2.max(paper, 1), scale=255))
     else:
@@ -76,23 +78,35 @@ def _square(side: float) -> Image:
     return np.ones((max(3, round(side) | 1),) * 2, np.uint8)
 
 
+def _filled(small: Image, how: int, part: float) -> Image:
+    """Close or open a picture by a square whose side is a part of the longer side.
+
+    Light that falls towards the border is thought to go on falling beyond it; if it ended there, it would look like ink.
+    """
+    square = _square(part * max(small.shape))
+    reach = len(square) // 2
+    wide = np.pad(small.astype(np.float32), reach, mode="reflect", reflect_type="odd")
+    filled = np.asarray(cv2.morphologyEx(wide, how, square)[reach:-reach, reach:-reach])
+    return filled.clip(0, 255).astype(np.uint8)
+
+
 def _stroke_part(small: Image) -> tuple[bool, float]:
     """Tell whether ink is dark, and a part of the longer side that no stroke is wider than.
 
     Strokes are narrower than the gaps between them, so of ever larger squares the first that strokes do not fill
     shows them by its closing if they are dark and by its opening if they are light (pattern spectrum: Maragos 1989).
+    Thin strokes show in small squares, before the light of a lamp, which only large ones cut into, shows as well.
     """
-    dark = []
-    for part in STROKE_PARTS:
-        square = _square(part * max(small.shape))
-        closed = cv2.norm(cv2.morphologyEx(small, cv2.MORPH_CLOSE, square), small, cv2.NORM_L2SQR)
-        opened = cv2.norm(cv2.morphologyEx(small, cv2.MORPH_OPEN, square), small, cv2.NORM_L2SQR)
-        # Noise shows in both alike.
-        dark.append(closed - opened)
-    most = max(abs(lead) for lead in dark)
-    is_dark = next(lead for lead in dark if abs(lead) >= 0.15 * most) > 0
-    leads = [lead if is_dark else -lead for lead in dark]
-    filled = next(part for lead, part in zip(leads, STROKE_PARTS, strict=True) if lead >= 0.7 * max(leads))
+    closed, opened = (
+        np.array([cv2.norm(_filled(small, how, part), small, cv2.NORM_L2SQR) for part in STROKE_PARTS])
+        for how in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN)
+    )
+    dark = closed - opened  # noise shows in both alike
+    lead = np.abs(dark)
+    alone = (lead >= ALONE * (closed + opened)) & (lead >= FAINT * lead.max())
+    is_dark = bool(dark[np.argmax(alone | (lead >= MARKED * lead.max()))] > 0)
+    leads = dark if is_dark else -dark
+    filled = STROKE_PARTS[np.argmax(leads >= FILLED * leads.max())]
     return is_dark, min(2 * filled, STROKE_PARTS[-1])
 
 

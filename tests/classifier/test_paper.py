@@ -59,6 +59,14 @@ def beside_a_lamp(page: Image) -> Image:
     return shaded(page, np.linspace(1, 0.33, page.shape[1]))
 
 
+def small_beside_a_lamp(page: Image) -> Image:
+    """A digit on a large page, whose light falls off from beyond a corner."""
+    small = cv2.resize(page, (75, 75), interpolation=cv2.INTER_AREA)
+    page = np.asarray(cv2.copyMakeBorder(small, 150, 475, 400, 225, cv2.BORDER_CONSTANT, value=230), np.uint8)
+    down, across = np.ogrid[-1:1:700j, -1:1:700j]
+    return shaded(page, 1 - 0.2 * np.hypot(down - 0.8, across + 1.1))
+
+
 def under_a_finger(page: Image) -> Image:
     """A page beside whose digit lies the soft shadow of a finger, all of it in the shadow of a hand."""
     finger = np.zeros(page.shape, np.float32)
@@ -162,6 +170,7 @@ def test_shadows_are_not_turned_as_bands(scan: Scan) -> None:
     [
         pytest.param(half_in_shadow, id="half in shadow"),
         pytest.param(beside_a_lamp, id="beside a lamp"),
+        pytest.param(small_beside_a_lamp, id="small, beside a lamp"),
         pytest.param(grainy, id="grainy"),
         pytest.param(under_a_finger, id="under a finger"),
         pytest.param(on_a_screen, id="on a screen"),
