@@ -35,6 +35,9 @@ TIGHT = 0.7
 MAX_OFF = 0.3
 #: Least size of what is framed, as a share of the frame's.
 FRAMED = 0.35
+#: Least width of an underline, by its height and by the width of what it underlines; and how far below it lies at
+#: least, by the height of that.
+LEVEL, UNDER, BELOW = 4, 1.0, 0.05
 #: Smallest side of a piece that belongs to a digit, as a share of the digit's height.
 MIN_PIECE = 0.1
 #: Least share of the narrower piece's width that lies above or below the other for both to be one digit.
@@ -132,7 +135,7 @@ def find_digits(ink: Image, lines: Image | None = None) -> list[Piece]:
     pieces = _pieces(ink, lines)
     if len(pieces) > 1 or any(piece.cut for piece in pieces):
         _trust_tight(pieces, ink)
-        pieces = _without_frames(_without_strangers(pieces, width, height))
+        pieces = _without_underline(_without_frames(_without_strangers(pieces, width, height)))
     least = max(MIN_DIGIT, MIN_SHARE * max(ink.shape))
     if not pieces or max(piece.size for piece in pieces) < least:
         raise blank("it shows specks, but no stroke")
@@ -146,7 +149,7 @@ def _pieces(ink: Image, lines: Image | None) -> list[Piece]:
     if len(outer) == 1:
         around = sum(cv2.arcLength(contour, True) for contour in (*outer, *holes))
     elif outer:
-        joined, reach = _joined(ink, outer)
+        joined, reach = _joined(ink, _without_rings(outer))
         outer, _ = _outlines(joined)
     outer = sorted(outer, key=len, reverse=True)[:MAX_PIECES]
     edge = max(ink.shape) // AT_BORDER
@@ -159,6 +162,20 @@ def _pieces(ink: Image, lines: Image | None) -> list[Piece]:
         right, bottom = max(x + width - reach, left + 1), max(y + height - reach, top + 1)
         pieces.append(Piece([contour], left, top, right, bottom, cut, hangs, around))
     return sorted(pieces, key=lambda piece: piece.size, reverse=True)
+
+
+def _without_rings(outer: list[Contour]) -> list[Contour]:
+    """Drop what is drawn around something large: once gaps are bridged, the two might be one."""
+    boxes = [cv2.boundingRect(contour) for contour in outer]
+    largest = max(max(box[2:]) for box in boxes)
+    large = [
+        Piece([contour], x, y, x + width, y + height, cut=False, hangs=False)
+        for contour, (x, y, width, height) in zip(outer, boxes, strict=True)
+        if max(width, height) >= FRAMED * largest
+    ]
+    kept = _without_frames(large)
+    rings = [piece.contours[0] for piece in large if all(piece is not one for one in kept)]
+    return [contour for contour in outer if all(contour is not ring for ring in rings)]
 
 
 def _joined(ink: Image, outer: list[Contour]) -> tuple[Image, int]:
@@ -216,6 +233,19 @@ def _without_frames(pieces: list[Piece]) -> list[Piece]:
         for piece in pieces
         if not any(_encloses(piece, other) and other.size >= FRAMED * piece.size for other in pieces)
     ]
+
+
+def _without_underline(pieces: list[Piece]) -> list[Piece]:
+    """Drop a level stroke that lies apart below everything else and is as wide: no digit has one."""
+    for line in pieces:
+        others = [piece for piece in pieces if piece is not line]
+        if not others or line.width < LEVEL * line.height:
+            continue
+        left, right = min(piece.left for piece in others), max(piece.right for piece in others)
+        top, bottom = min(piece.top for piece in others), max(piece.bottom for piece in others)
+        if line.width >= UNDER * (right - left) and line.top - bottom >= BELOW * (bottom - top):
+            return others
+    return pieces
 
 
 def _encloses(one: Piece, other: Piece) -> bool:

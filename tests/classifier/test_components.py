@@ -39,7 +39,22 @@ def broken(page: Image) -> Image:
     return page
 
 
-@pytest.mark.parametrize("alter", [pytest.param(alter, id=alter.__name__) for alter in (dusty, with_neighbour, broken)])
+def ringed(page: Image) -> Image:
+    """A ring around the digit."""
+    page = np.asarray(cv2.copyMakeBorder(page, 30, 30, 30, 30, cv2.BORDER_CONSTANT, value=230), np.uint8)
+    cv2.ellipse(page, (138, 115), (85, 83), 0, 0, 360, 40, 5)
+    return page
+
+
+def underlined(page: Image) -> Image:
+    """A stroke by hand below the digit, a little askew."""
+    cv2.line(page, (48, 168), (152, 164), 40, 6, cv2.LINE_AA)
+    return page
+
+
+@pytest.mark.parametrize(
+    "alter", [pytest.param(alter, id=alter.__name__) for alter in (dusty, with_neighbour, broken, ringed, underlined)]
+)
 def test_a_digit_among_other_ink_is_read(
     alter: Callable[[Image], Image], scan: Scan, digits: Digits, predictor: Predictor
 ) -> None:
@@ -57,6 +72,21 @@ def test_digits_side_by_side_are_several(count: int, scan: Scan) -> None:
     with pytest.raises(ImageRejected, match=f"{count} digits") as rejected:
         prepare(np.hstack([scan(index) for index in range(count)]))
     assert rejected.value.reason is Reason.SEVERAL
+
+
+def test_an_underline_does_not_make_one_digit_of_two(scan: Scan) -> None:
+    page = np.hstack([scan(0), scan(2)])
+    cv2.line(page, (50, 162), (350, 160), 40, 6)
+    assert len(find_digits(cv2.compare(page, 130, cv2.CMP_LT))) == 2
+
+
+def test_the_foot_of_a_two_that_the_pen_skipped_is_no_underline() -> None:
+    ink = np.zeros((200, 200), np.uint8)
+    cv2.ellipse(ink, (100, 70), (40, 40), 0, 180, 400, 255, 8)
+    cv2.line(ink, (125, 100), (70, 146), 255, 8)
+    cv2.line(ink, (72, 158), (136, 158), 255, 8)
+    (digit,) = find_digits(ink)
+    assert digit.bottom > 155
 
 
 def test_a_digit_that_touches_the_border_is_read_where_nothing_else_is(
