@@ -43,6 +43,7 @@ def to_grey(sheet: Sheet) -> None:
     That is the principal direction of the differences between neighbouring pixels (Di Zenzo 1986): slow shade does
     not enter, and blue or red ink keeps the contrast that the usual mix of the channels would pale.
     """
+    sheet.taken = sheet.pixels
     if sheet.pixels.ndim == 2:
         return
     height, width = sheet.pixels.shape[:2]

@@ -33,6 +33,7 @@ from classifier.light import drop_pepper, even_light, find_ink, smooth
 from classifier.lines import erase_lines
 from classifier.paper import shrink, to_grey, turn, turn_bands
 from classifier.sheet import INK_SIDE, SIDE, Image, Sheet, Step
+from classifier.slip import cut_slip
 from core.errors import ImageRejected
 
 __all__ = [
@@ -53,7 +54,7 @@ __all__ = [
 ]
 
 #: What happens to every picture, in order.
-FIND: tuple[Step, ...] = (shrink, to_grey, turn, turn_bands)
+FIND: tuple[Step, ...] = (shrink, to_grey, turn, cut_slip, turn_bands)
 #: What happens after it to a picture that is not in MNIST's form, in order: the paper is cleaned,
 CLEAN: tuple[Step, ...] = (even_light, drop_pepper, smooth, find_ink, erase_lines)
 #: and a digit that stands alone on it brought into form.
@@ -64,6 +65,7 @@ NAMES: dict[Step, str] = {
     shrink: "shrunk to a size that is quick to work on",
     to_grey: "grey, mixed so that the ink stands out most",
     turn: "ink bright on dark",
+    cut_slip: "slip of paper cut out of what it lies on",
     turn_bands: "bands of the other paper turned",
     even_light: "shadow and lamp light taken out",
     drop_pepper: "salt and pepper taken off",

@@ -34,6 +34,8 @@ class Sheet:
 
     #: uint8, (height, width), or (height, width, 3) in BGR before `to_grey`.
     pixels: Image
+    #: The picture before it lost its colour; None until then.
+    taken: Image | None = None
     #: uint8, (height, width), 255 where there is ink; None until it is found.
     ink: Image | None = None
     #: uint8, (height, width), 255 on and beside printed lines that were erased; None where there were none.
