@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.paper import rim_share, to_grey, turn
+from classifier.paper import MAX_BETWEEN, between, rim_share, to_grey, turn
 from classifier.sheet import Image, Sheet, ink_box, inked, region, touches_border
 
 #: Longer side of the picture in which the slip is looked for, in pixels.
 LOOK_SIDE = 128
+#: Sides of the squares that the picture is smoothed by first: grain, then what covers an edge, as a finger does.
+BRUSHES = (3, 17)
 #: Least share of its own box that a slip fills, and least share of the border that shows what it lies on.
-DENSE, AROUND = 0.6, 0.25
-#: Least and most share of the picture that a slip takes up.
+DENSE, AROUND = 0.6, 0.15
+#: Least and most share of the picture that a slip takes up; it is three of those squares wide and high as well, or
+#: hatching and loops might become one.
 LEAST, MOST = 0.05, 0.97
 #: Least share of its convex hull that a slip fills, and of that hull which the polygon fills that is drawn along it.
 CONVEX, STRAIGHT = 0.93, 0.93
 #: How far that polygon may be from the hull, as a share of its length.
 NEAR = 0.02
+#: Least share of that polygon which runs along steep edges, and what they rise by in a pixel, as a share of the contrast.
+ALONG, STEEP = 0.75, 0.4
 #: Most that a corner is off the right angle, as its cosine.
 ASKEW = 0.45
 #: Least difference of a slip from what it lies on, in grey levels of any channel.
 APART = 25
 #: Share of that difference by which ink differs from the slip at least, and least and most ink on the slip.
-INKED, LEAST_INK, MOST_INK = 0.35, 0.002, 0.45
+INKED, LEAST_INK, MOST_INK = 0.35, 0.001, 0.25
 #: What is cut off along the edge of a slip, as a share of the shorter side.
-EDGE = 0.03
+EDGE = 0.02
 
 Points = NDArray[np.float32]
 
@@ -55,12 +61,12 @@ def cut_slip(sheet: Sheet) -> None:
 
 
 def _may_lie_on_something(sheet: Sheet) -> bool:
-    """Tell cheaply whether what was taken for ink may be a slip or what lies around it: strokes fill less."""
+    """Tell cheaply whether there may be more than paper and strokes, which are two levels and fill little."""
     ink = inked(sheet)
     if touches_border(sheet) and rim_share(ink) >= AROUND:
         return True
     part = ink[region(ink_box(sheet))]
-    return cv2.countNonZero(part) > DENSE * part.size
+    return cv2.countNonZero(part) > DENSE * part.size or between(sheet.pixels) > MAX_BETWEEN
 
 
 def find_slip(picture: Image) -> Slip | None:
@@ -78,26 +84,42 @@ def find_slip(picture: Image) -> Slip | None:
     small = cv2.resize(picture[: size[1] * by, : size[0] * by], size, interpolation=cv2.INTER_AREA)
     small = small.reshape(*small.shape[:2], -1)
     rim = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    apart = np.abs(small.astype(np.int16) - np.median(rim, axis=0).astype(np.int16)).max(axis=2).astype(np.uint8)
-    far = cv2.threshold(cv2.GaussianBlur(apart, (3, 3), 0), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
-    for mask in (far, cv2.bitwise_not(far)):
-        polygon = _polygon(mask)
-        if polygon is not None:
-            paper = _paper(small, polygon)
-            if paper is not None:
-                return Slip(((polygon + 0.5) * by - 0.5).astype(np.float32), paper)
+    middle = small[size[1] // 3 : -(-2 * size[1] // 3), size[0] // 3 : -(-2 * size[0] // 3)].reshape(-1, small.shape[2])
+    for brush, sample in product(BRUSHES, (rim, middle)):
+        polygon = _polygon_apart(small, np.median(sample, axis=0), np.ones((brush, brush), np.uint8))
+        paper = None if polygon is None else _paper(small, polygon)
+        if polygon is not None and paper is not None:
+            return Slip(((polygon + 0.5) * by - 0.5).astype(np.float32), paper)
     return None
 
 
-def _polygon(mask: Image) -> Points | None:
+def _polygon_apart(small: Image, colour: NDArray[np.float64], brush: Image) -> Points | None:
+    """Draw a polygon along what is of a colour, or else of another one, where that has the edges of a slip."""
+    apart = np.abs(small.astype(np.int16) - colour.astype(np.int16)).max(axis=2).astype(np.uint8)
+    apart = cv2.GaussianBlur(apart, (3, 3), 0)
+    far = cv2.threshold(apart, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
+    near = cv2.bitwise_not(far)
+    steep = _steep(apart, cv2.mean(apart, far)[0] - cv2.mean(apart, near)[0])
+    polygons = (_polygon(mask, brush) for mask in (far, near))
+    return next((one for one in polygons if one is not None and _runs_along(one, steep)), None)
+
+
+def _steep(apart: Image, contrast: float) -> Image:
+    """Mark steep edges and what is next to them: light and shade change slowly."""
+    across, down = (cv2.Sobel(apart, cv2.CV_32F, x, 1 - x) for x in (1, 0))
+    steep = cv2.compare(cv2.magnitude(across, down), 4 * STEEP * contrast, cv2.CMP_GE)
+    return np.asarray(cv2.dilate(steep, np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def _polygon(mask: Image, brush: Image) -> Points | None:
     """Draw a polygon along the largest piece of a mask; None where it is no slip: not large, convex and straight."""
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    even = cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_OPEN, brush), cv2.MORPH_CLOSE, brush)
+    contours = cv2.findContours(even, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     if not contours:
         return None
     outline = max(contours, key=cv2.contourArea)
     area = cv2.contourArea(outline)
-    if not LEAST * mask.size <= area <= MOST * mask.size:
+    if not max(LEAST * mask.size, 9 * brush.size) <= area <= MOST * mask.size:
         return None
     hull = cv2.convexHull(outline)
     polygon = cv2.approxPolyDP(hull, NEAR * cv2.arcLength(hull, True), True)
@@ -114,6 +136,14 @@ def _has_right_angles(corners: Points, shape: tuple[int, ...]) -> bool:
     last = np.array([shape[1], shape[0]]) - 1
     inside = np.minimum(corners, last - corners).min(axis=1) > 2
     return bool(inside.any() and (np.abs(cosines[inside]) <= ASKEW).all() and inside.sum() <= 4)
+
+
+def _runs_along(corners: Points, steep: Image) -> bool:
+    """Tell whether most of a polygon, but for what lies at the picture's border, runs along steep edges."""
+    line = np.zeros_like(steep)
+    cv2.polylines(line, [np.rint(corners).astype(np.int32)], isClosed=True, color=255)
+    line[:3] = line[-3:] = line[:, :3] = line[:, -3:] = 0
+    return cv2.countNonZero(cv2.bitwise_and(line, steep)) >= ALONG * cv2.countNonZero(line)
 
 
 def _paper(small: Image, polygon: Points) -> tuple[float, ...] | None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from benchmarks.pictures import forms, negatives, photos, rows, scans, styles, writing
+from benchmarks.pictures import forms, negatives, photos, rows, scans, styles, surroundings, writing
 from benchmarks.pictures.ink import Picture, Rng
 from training.dataset import Digits
 
@@ -121,7 +121,7 @@ GENERATORS: dict[str, Generator] = {
     for one in (
         *(
             _generator(function, Kind.STRESS, _stress(function))
-            for module in (writing, forms, photos, scans)
+            for module in (writing, forms, photos, scans, surroundings)
             for function in module.GENERATORS
         ),
         *(_generator(function, Kind.STYLE, _style(function)) for function in styles.GENERATORS),

@@ -69,6 +69,31 @@ def test_a_digit_on_a_slip_that_lies_on_something_is_read(
     assert share_read(pictures, digits.labels, predictor) >= 0.93
 
 
+def checked(shape: tuple[int, int]) -> Image:
+    """A cloth in red and white checks, BGR."""
+    rows, columns = np.indices(shape) // 25
+    red = ((rows % 2 + columns % 2) / 2)[..., np.newaxis]
+    return (np.array([90, 80, 190]) + red * np.array([125, 140, 50])).astype(np.uint8)
+
+
+def test_a_note_on_a_checked_cloth_is_read(scan: Scan, digits: Digits, predictor: Predictor) -> None:
+    def on_cloth(index: int) -> Image:
+        picture = checked((360, 420))
+        picture[60:260, 90:290] = coloured(scan(index), (230, 205, 140))
+        return picture
+
+    assert share_read(map(on_cloth, range(60)), digits.labels, predictor) >= 0.93
+
+
+def test_a_card_that_fingers_hold_is_read(scan: Scan, digits: Digits, predictor: Predictor) -> None:
+    def held(index: int) -> Image:
+        picture = laid(coloured(scan(index), WHITE), GREY, at=(210, 180))
+        cv2.ellipse(picture, (60, 190), (75, 26), 5, 0, 360, (120, 145, 205), -1)
+        return picture
+
+    assert share_read(map(held, range(60)), digits.labels, predictor) >= 0.93
+
+
 @pytest.mark.parametrize("thickness", [5, 25])
 def test_a_digit_in_a_coloured_frame_is_read(thickness: int, scan: Scan, digits: Digits, predictor: Predictor) -> None:
     def framed(index: int) -> Image:
