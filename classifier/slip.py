@@ -16,8 +16,10 @@ from classifier.sheet import Image, Sheet, ink_box, inked, region, touches_borde
 LOOK_SIDE = 128
 #: Sides of the squares that the picture is smoothed by first: grain, then what covers an edge, as a finger does.
 BRUSHES = (3, 17)
-#: Least share of its own box that a slip fills, and least share of the border that shows what it lies on.
-DENSE, AROUND = 0.6, 0.15
+#: Least share of its own box that a slip fills, and least of its width by its height or the reverse: a fat one is slimmer.
+DENSE, SLIM = 0.6, 0.35
+#: Least share of the border that shows what a slip lies on, where that is taken for ink.
+AROUND = 0.15
 #: Least and most share of the picture that a slip takes up; it is three of those squares wide and high as well, or
 #: hatching and loops might become one.
 LEAST, MOST = 0.05, 0.97
@@ -66,7 +68,9 @@ def _may_lie_on_something(sheet: Sheet) -> bool:
     if touches_border(sheet) and rim_share(ink) >= AROUND:
         return True
     part = ink[region(ink_box(sheet))]
-    return cv2.countNonZero(part) > DENSE * part.size or between(sheet.pixels) > MAX_BETWEEN
+    if min(part.shape) > SLIM * max(part.shape) and cv2.countNonZero(part) > DENSE * part.size:
+        return True
+    return between(sheet.pixels) > MAX_BETWEEN
 
 
 def find_slip(picture: Image) -> Slip | None:
