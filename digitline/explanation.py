@@ -150,13 +150,17 @@ def _sentence(digit: ExplainedDigit, card: Card, target_error: float) -> str:
         )
     if card.energy_doubt is not None and digit.energy > card.energy_doubt:
         return (
-            f"may be a {first} ({likely:.4f}), but is less like a digit than those that the model is sure of: "
+            f"may be {_a(first)} ({likely:.4f}), but is less like a digit than those that the model is sure of: "
             f"energy {digit.energy:.2f}, above {card.energy_doubt:.2f}."
         )
     if digit.verdict is Verdict.DIGIT:
-        return f"is a {first} ({likely:.4f}); {second} comes next ({next_likely:.4f})."
+        return f"is {_a(first)} ({likely:.4f}); {second} comes next ({next_likely:.4f})."
     torn = f"is torn between {first} and {second} ({likely:.4f} and {next_likely:.4f})"
-    doubt = torn if _TORN * next_likely > likely else f"may be a {first} ({likely:.4f})"
+    doubt = torn if _TORN * next_likely > likely else f"may be {_a(first)} ({likely:.4f})"
     needed = card.confident_above(target_error)
     promise = "no confidence promises" if needed >= 1 else f"only a confidence above {needed:.4f} promises"
     return f"{doubt}; {promise} that at most {target_error:.2%} are wrong."
+
+
+def _a(label: int) -> str:
+    return f"an {label}" if label == 8 else f"a {label}"

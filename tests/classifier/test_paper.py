@@ -14,6 +14,7 @@ from classifier.predict import Predictor
 from classifier.preprocess import FIND, Image, Sheet, prepare
 from core.errors import ImageRejected
 from core.vocabulary import Reason
+from tests.classifier.lit import half_in_shadow, shaded
 from tests.classifier.shares import share_read
 from training.corruptions import stripe
 from training.dataset import Digits
@@ -42,16 +43,6 @@ def in_colours(paper: tuple[int, int, int], ink: tuple[int, int, int]) -> Callab
         return (np.array(paper) * (1 - share) + np.array(ink) * share).astype(np.uint8)
 
     return colour
-
-
-def shaded(page: Image, share: np.ndarray) -> Image:
-    """A page of which only a share of the light is left."""
-    return (page * share).astype(np.uint8)
-
-
-def half_in_shadow(page: Image) -> Image:
-    """A page whose right half gets half of the light."""
-    return shaded(page, np.where(np.arange(page.shape[1]) < page.shape[1] // 2, 1.0, 0.5))
 
 
 def beside_a_lamp(page: Image) -> Image:

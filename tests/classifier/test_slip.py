@@ -13,6 +13,7 @@ from classifier.preprocess import Image, Sheet, explain, prepare
 from classifier.slip import cut_slip, find_slip
 from core.errors import ImageRejected
 from core.vocabulary import Reason
+from tests.classifier.lit import half_in_shadow, shaded
 from tests.classifier.shares import share_read
 from training.dataset import Digits
 
@@ -122,11 +123,6 @@ def test_the_corners_of_a_slip_are_those_in_the_picture(scan: Scan) -> None:
     assert np.allclose(slip.paper, YELLOW, atol=6)
 
 
-def half_in_shadow(page: Image) -> Image:
-    """A page whose right half gets half of the light."""
-    return (page * np.where(np.arange(page.shape[1]) < page.shape[1] // 2, 1.0, 0.5)).astype(np.uint8)
-
-
 def in_a_box(page: Image) -> Image:
     """A page with a thick printed box around the digit."""
     return np.asarray(cv2.rectangle(page, (25, 5), (185, 175), 30, 9), np.uint8)
@@ -135,7 +131,7 @@ def in_a_box(page: Image) -> Image:
 def under_a_spot(page: Image) -> Image:
     """A page that a torch lights in the middle."""
     rows, columns = np.ogrid[-1:1:200j, -1:1:200j]
-    return (page * np.where(rows**2 + columns**2 < 0.5, 1.0, 0.3)).astype(np.uint8)
+    return shaded(page, np.where(rows**2 + columns**2 < 0.5, 1.0, 0.3))
 
 
 @pytest.mark.parametrize(

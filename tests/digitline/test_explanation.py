@@ -40,7 +40,7 @@ def test_what_the_model_is_sure_of_is_named_with_the_runner_up(digit: Path, mode
     (only,) = sure.digits
     first, second = np.argsort(only.probabilities)[::-1][:2]
     assert sure.verdict is Verdict.DIGIT
-    assert sure.words.startswith(f"It is a {first} (1.0000); ")
+    assert sure.words.startswith(f"It is {'an' if first == 8 else 'a'} {first} (1.0000); ")
     assert "comes next" in sure.words
     assert first != second
 
