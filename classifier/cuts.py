@@ -9,8 +9,9 @@ from itertools import combinations
 import cv2
 import numpy as np
 
-from classifier.components import Piece, find_digits, keep_only
+from classifier.components import find_digits, keep_only
 from classifier.paths import MIN_WIDTH, PATH_SIDE, Mask, Path, find_paths, scaled
+from classifier.pieces import Piece
 from classifier.sheet import Sheet, inked, several
 
 #: Width by height of ink that hangs together from which on it is rather two digits than one.
