@@ -24,8 +24,6 @@ from classifier.sheet import Image, Sheet, blank, inked, several
 MAX_PIECES = 200
 #: Ink that is broken by gaps of twice this share of all ink's shorter side hangs together all the same.
 BROKEN = 0.025
-#: Longer side of a picture that has room for one digit alone, in pixels: what stands apart in it is broken or soiled.
-SMALL_SIDE = 40
 #: Pieces smaller than this share of the largest are specks.
 SPECK = 0.05
 #: Pieces nearer than this share of the tallest one's height go together.
@@ -43,8 +41,10 @@ def keep_digit(sheet: Sheet) -> None:
         ImageRejected: `blank`, there are at most specks; `several`, digits stand side by side.
     """
     digit, *others = find_digits(inked(sheet), sheet.lines)
+    if digit.size < MIN_DIGIT * sheet.enlarged and not others:
+        raise blank("it shows a speck, but no stroke")
     sheet.around = digit.around
-    if others and max(inked(sheet).shape) > SMALL_SIDE:
+    if others and not sheet.lone:
         raise several(1 + len(others))
     for other in others:
         digit.take(other)

@@ -1,4 +1,4 @@
-"""From a picture as it comes to ink bright on dark: bounded size, one channel, one polarity."""
+"""From a picture to ink bright on dark: one channel, one polarity."""
 
 from __future__ import annotations
 
@@ -8,33 +8,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.sheet import MIN_RANGE, Image, Sheet, blank, some_rows, touches_border
+from classifier.sheet import MIN_RANGE, SMALL_SIDE, Image, Sheet, blank, some_rows, touches_border
 
-#: Longest side that the steps work on, in pixels; larger pictures are shrunk by a whole number.
-WORK_SIDE = 1000
 #: Difference of the channels under which a picture is grey, in levels.
 GREY_TOLERANCE = 12
 #: Rows and columns of the sample that colour is judged by.
 SAMPLE = 64
 #: Share of the border that one paper must take up at least for the border to tell ink from paper.
 CLEAR_BORDER = 0.9
+#: Most of the border that a digit takes up which fills its picture; what takes up more is a frame, or paper.
+DIGITS_RIM = 0.6
+#: Least share of a picture that is black or white where its paper was cleaned.
+CLEAN = 0.15
 #: How far inside a frame is looked past, and how large corners are: the shorter side by this.
 FRAME_PART = 12
 #: Most pixels between dark and bright, as a share of all, in a picture that has two levels but for soft edges.
 MAX_BETWEEN = 0.25
 #: Least share of rows in which ink and paper change places at the seam of a band, and its least share of the width.
 SEAM, MIN_BAND = 0.6, 0.1
-
-
-def shrink(sheet: Sheet) -> None:
-    """Bring a large picture down to a bounded size by the mean of whole blocks of pixels."""
-    height, width = sheet.pixels.shape[:2]
-    by = -(-max(height, width) // WORK_SIDE)
-    if by > 1:
-        rows, columns = min(by, height), min(by, width)
-        size = width // columns, height // rows
-        whole = sheet.pixels[: size[1] * rows, : size[0] * columns]
-        sheet.pixels = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
 
 
 def to_grey(sheet: Sheet) -> None:
@@ -78,26 +69,29 @@ def turn(sheet: Sheet) -> None:
         raise blank(f"its grey levels differ by {high - low:.0f} only")
     threshold, _ = cv2.threshold(some_rows(sheet.pixels), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     _, bright = cv2.threshold(sheet.pixels, threshold, 255, cv2.THRESH_BINARY)
-    if _paper_is_bright(bright):
+    if _paper_is_bright(bright, sheet.pixels):
         sheet.pixels = cv2.bitwise_not(sheet.pixels)
         bright = cv2.bitwise_not(bright)
         sheet.turned = True
     sheet.ink = bright
 
 
-def _paper_is_bright(bright: Image) -> bool:
+def _paper_is_bright(bright: Image, pixels: Image) -> bool:
     """Tell paper from ink by the border, or, where that is drawn on or framed, by what lies in its corners."""
     share, all_share = rim_share(bright), cv2.countNonZero(bright) / bright.size
     if share <= 1 - CLEAR_BORDER and all_share <= 0.5:
         return False
     if share >= CLEAR_BORDER and all_share >= 0.5:
         return True
-    return _inside_is_bright(bright)
+    return _inside_is_bright(bright, pixels)
 
 
-def _inside_is_bright(bright: Image) -> bool:
-    """Let the corners and the rim of what lies inside of a frame vote, five in all."""
+def _inside_is_bright(bright: Image, pixels: Image) -> bool:
+    """Let the corners and the rim of what lies inside of a frame vote, five in all, unless a digit fills the picture."""
     height, width = bright.shape
+    light, dark = _fills(bright, pixels), _fills(cv2.bitwise_not(bright), cv2.bitwise_not(pixels))
+    if light != dark:
+        return dark
     edge = max(1, min(height, width) // FRAME_PART)
     inside = bright[edge : height - edge, edge : width - edge]
     if not inside.size:
@@ -105,6 +99,28 @@ def _inside_is_bright(bright: Image) -> bool:
     corners = inside[:edge, :edge], inside[:edge, -edge:], inside[-edge:, :edge], inside[-edge:, -edge:]
     votes = sum(2 * cv2.countNonZero(corner) > corner.size for corner in corners)
     return votes + (rim_share(inside) > 0.5) > 2
+
+
+def _fills(mask: Image, pixels: Image) -> bool:
+    """Tell whether what is set fills a small picture as a digit does.
+
+    It is one piece that reaches all four sides, and parts the paper at the border into several. In a large picture, or
+    on paper that is not clean, a shadow or a table may do so.
+
+    Args:
+        mask: of what may be the ink.
+        pixels: in which that would be bright.
+    """
+    height, width = mask.shape
+    if max(height, width) > SMALL_SIDE or rim_share(mask) > DIGITS_RIM or not is_clean(pixels):
+        return False
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(mask)
+    return count == 2 and tuple(boxes[1, :4].tolist()) == (0, 0, width, height)
+
+
+def is_clean(pixels: Image) -> bool:
+    """Tell whether much of a picture of bright ink is black, as paper is once a program has cleaned it."""
+    return cv2.countNonZero(cv2.inRange(pixels, 0, MIN_RANGE)) >= CLEAN * pixels.size
 
 
 def rim_share(bright: Image) -> float:

@@ -31,7 +31,9 @@ from classifier.form import (
 )
 from classifier.light import drop_pepper, even_light, find_ink, smooth
 from classifier.lines import erase_lines
-from classifier.paper import shrink, to_grey, turn, turn_bands
+from classifier.margin import add_margin
+from classifier.paper import to_grey, turn, turn_bands
+from classifier.scale import enlarge, merge_repeated, shrink
 from classifier.sheet import INK_SIDE, SIDE, Image, Sheet, Step
 from classifier.slip import cut_slip
 from core.errors import ImageRejected
@@ -54,19 +56,22 @@ __all__ = [
 ]
 
 #: What happens to every picture, in order.
-FIND: tuple[Step, ...] = (shrink, to_grey, turn, cut_slip, turn_bands)
+FIND: tuple[Step, ...] = (merge_repeated, shrink, enlarge, to_grey, turn, cut_slip, turn_bands)
 #: What happens after it to a picture that is not in MNIST's form, in order: the paper is cleaned,
-CLEAN: tuple[Step, ...] = (even_light, drop_pepper, smooth, find_ink, erase_lines)
+CLEAN: tuple[Step, ...] = (add_margin, even_light, drop_pepper, smooth, find_ink, erase_lines)
 #: and a digit that stands alone on it brought into form.
 FORM: tuple[Step, ...] = (take_levels, crop, clear_around, even_stroke, fit, clear_paper, centre)
 
 #: What a person calls the steps.
 NAMES: dict[Step, str] = {
+    merge_repeated: "repeated pixels made one",
     shrink: "shrunk to a size that is quick to work on",
+    enlarge: "enlarged",
     to_grey: "grey, mixed so that the ink stands out most",
     turn: "ink bright on dark",
     cut_slip: "slip of paper cut out of what it lies on",
     turn_bands: "bands of the other paper turned",
+    add_margin: "paper added around it",
     even_light: "shadow and lamp light taken out",
     drop_pepper: "salt and pepper taken off",
     smooth: "noise smoothed",

@@ -16,6 +16,9 @@ from core.vocabulary import Reason
 SIDE = 28
 #: Side of the square that the ink is scaled into, in pixels.
 INK_SIDE = 20
+#: Longer side of a picture that has room for one digit alone: what stands apart in it is broken or soiled; and of one
+#: that has room for digits and hardly for what they lie on, in pixels.
+LONE_SIDE, SMALL_SIDE = 40, 84
 #: Least difference of any two pixels that can be ink on paper, in grey levels.
 MIN_RANGE = 6
 #: Least difference between ink and paper, in grey levels; what differs less is there, but not to be trusted.
@@ -36,6 +39,9 @@ class Sheet:
     pixels: Image
     #: The picture before it lost its colour; None until then.
     taken: Image | None = None
+    #: True where it has room for one digit alone, and by how much it was enlarged.
+    lone: bool = False
+    enlarged: int = 1
     #: uint8, (height, width), 255 where there is ink; None until it is found.
     ink: Image | None = None
     #: uint8, (height, width), 255 on and beside printed lines that were erased; None where there were none.

@@ -12,10 +12,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from classifier.components import SMALL_SIDE
 from classifier.cuts import MAX_DIGITS, Way, parted
 from classifier.preprocess import CLEAN, FIND, FORM, Image, Sheet, prepare
-from classifier.sheet import blank, several
+from classifier.sheet import LONE_SIDE, blank, several
 from core.errors import ImageRejected
 from core.vocabulary import Reason
 
@@ -63,7 +62,7 @@ def pieces(picture: Image) -> list[list[list[Image]]]:
         ImageRejected: `blank`, there is no ink to be seen; `low_contrast`, a piece is too faint to be trusted; `several`,
             there are more pieces than a string may have.
     """
-    if max(picture.shape[:2]) <= SMALL_SIDE:
+    if max(picture.shape[:2]) <= LONE_SIDE:
         return [[[prepare(picture)]]]
     stretches = list(_stretches(picture))
     found: list[list[list[Image]]] = []

@@ -33,6 +33,18 @@ def off_centre(digit: Picture, rng: Rng) -> Picture:
     return picture_of(written(sheet(place.shape, rng), uneven(enlarged(digit, place), rng), BLUE, strength=0.95))
 
 
+def boxed(digit: Picture, rng: Rng) -> Picture:
+    """As other databases keep them: the ink fills a box of 8 to 20 pixels, light on dark or the reverse."""
+    x, y, width, height = ink_box(digit)
+    side = int(rng.choice((8, 12, 16, 20)))
+    size = max(1, round(side * width / max(width, height))), max(1, round(side * height / max(width, height)))
+    ink = cv2.resize(digit[y : y + height, x : x + width], size, interpolation=cv2.INTER_AREA)
+    left, top = (side - size[0]) // 2, (side - size[1]) // 2
+    page = np.zeros((side, side), np.uint8)
+    page[top : top + size[1], left : left + size[0]] = ink
+    return page if rng.random() < 0.5 else 255 - page
+
+
 def cropped_tight(digit: Picture, rng: Rng) -> Picture:
     """Cut at the digit's own edges, with no paper around."""
     size = int(rng.integers(60, 260))
@@ -153,6 +165,7 @@ GENERATORS = (
     tiny,
     large,
     off_centre,
+    boxed,
     cropped_tight,
     chalk,
     white_ink,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from classifier.light import even_light, find_ink, smooth
-from classifier.paper import WORK_SIDE, shrink, to_grey, turn, turn_bands
+from classifier.paper import to_grey, turn, turn_bands
 from classifier.predict import Predictor
 from classifier.preprocess import FIND, Image, Sheet, prepare
 from core.errors import ImageRejected
@@ -76,20 +76,6 @@ def grainy(page: Image) -> Image:
     """A page of paper as grainy as a camera makes it in the dark."""
     noise = np.random.default_rng(3).normal(0, 30, page.shape)
     return np.clip(page * np.linspace(1, 0.6, page.shape[1]) + noise, 0, 255).astype(np.uint8)
-
-
-def test_a_large_picture_is_shrunk_and_a_small_one_is_not() -> None:
-    large, small = Sheet(np.zeros((3000, 2001, 3), np.uint8)), Sheet(np.zeros((WORK_SIDE, 20), np.uint8))
-    shrink(large)
-    shrink(small)
-    assert large.pixels.shape == (1000, 667, 3)
-    assert small.pixels.shape == (WORK_SIDE, 20)
-
-
-def test_a_long_strip_is_shrunk_along_its_length_alone_once_nothing_is_left_of_its_height() -> None:
-    strip = Sheet(np.zeros((2, 40_000), np.uint8))
-    shrink(strip)
-    assert strip.pixels.shape == (1, 1000)
 
 
 @pytest.mark.parametrize(
