@@ -38,7 +38,9 @@ def boxed(digit: Picture, rng: Rng) -> Picture:
     x, y, width, height = ink_box(digit)
     side = int(rng.choice((8, 12, 16, 20)))
     size = max(1, round(side * width / max(width, height))), max(1, round(side * height / max(width, height)))
-    ink = cv2.resize(digit[y : y + height, x : x + width], size, interpolation=cv2.INTER_AREA)
+    first, above = round(x + 0.5), round(y + 0.5)
+    cut = digit[above : above + round(height), first : first + round(width)]
+    ink = cv2.resize(cut, size, interpolation=cv2.INTER_AREA)
     left, top = (side - size[0]) // 2, (side - size[1]) // 2
     page = np.zeros((side, side), np.uint8)
     page[top : top + size[1], left : left + size[0]] = ink

@@ -40,7 +40,7 @@ def test_a_picture_is_an_array_or_a_file_of_a_size_that_people_send(name: str, d
         image = decode(image, max_pixels=10_000_000)
     assert image.dtype == np.uint8
     assert image.ndim == 2 or image.shape[2] == 3
-    assert 16 <= min(image.shape[:2]) <= max(image.shape[:2]) <= 1200
+    assert 8 <= min(image.shape[:2]) <= max(image.shape[:2]) <= 1200
 
 
 @EVERY

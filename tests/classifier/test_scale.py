@@ -84,7 +84,7 @@ def test_paper_is_added_around_a_digit_that_fills_its_picture() -> None:
 
 def test_no_paper_is_added_around_a_printed_line() -> None:
     ruled = np.zeros((60, 60), np.uint8)
-    ruled[30:32] = 255
+    ruled[29:32] = 255
     assert with_margin(ruled).shape == (60, 60)
 
 
