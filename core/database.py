@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, String, column, create_engine, select, table
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InternalError, OperationalError
 
@@ -36,6 +36,9 @@ _CUT_OFF = {
 
 #: How the URL of a ledger is written.
 _FORM = "Write it as sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+
+#: What Alembic keeps of a ledger.
+_REVISION = select(column("version_num", String)).select_from(table("alembic_version"))
 
 #: What PostgreSQL calls a disk that is full, and a server or a transaction that only reads.
 _UNWRITABLE = ("53100", "25006")
@@ -70,6 +73,7 @@ class Database:
             raise LedgerUnreachable("DIGITLINE_DATABASE_URL has an @ in its password.", mend="Write it as %40.")
         _check_parameters(parsed)
         self.url = parsed
+        self._has_revision = False
 
     @property
     def sqlite(self) -> bool:
@@ -159,7 +163,12 @@ class Database:
             LedgerUnreachable: the database does not answer.
         """
         with self.read() as connection:
-            present = MigrationContext.configure(connection).get_current_revision()
+            # Alembic looks for its table first, which takes longer than to submit an image; once it was there, it is.
+            if self._has_revision:
+                present = connection.scalar(_REVISION)
+            else:
+                present = MigrationContext.configure(connection).get_current_revision()
+        self._has_revision = present is not None
         if present is not None and present not in _revisions(MIGRATIONS)[1]:
             raise RevisionMismatch(
                 f"{self.place} is at revision {present}, which this Digitline does not know.",

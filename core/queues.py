@@ -161,7 +161,10 @@ class Inspector:
 
     def depths(self) -> dict[QueueName, int]:
         """Messages that wait, by queue."""
-        return {queue: int(self._ask(self._redis.llen, self._key(queue.value))) for queue in QueueName}
+        with self._redis.pipeline(transaction=False) as asked:
+            for queue in QueueName:
+                asked.llen(self._key(queue.value))
+            return dict(zip(QueueName, self._ask(asked.execute), strict=True))
 
     def waiting(self) -> set[int]:
         """Ids of the batches whose message waits in a queue."""

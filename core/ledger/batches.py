@@ -130,14 +130,12 @@ def finish(database: Database, lease: Lease, outcome: Outcome, shadow: Shadow | 
 
 def of_job(database: Database, job_id: int) -> list[Batch]:
     """The job's batches, in order."""
-    return _in_order(database, _batches.c.job_id == job_id)
+    return _in_order(database, _of_job(), job_id)
 
 
 def to_announce(database: Database, job_id: int) -> list[Batch]:
     """The batches of a new job that are marked as sent, in order; their messages are still to be sent."""
-    return _in_order(
-        database, _batches.c.job_id == job_id, _batches.c.state == BatchState.QUEUED.value, ~_batches.c.unsent
-    )
+    return _in_order(database, _marked_as_sent(), job_id)
 
 
 def paths_of_job(database: Database, job_id: int) -> Iterator[str]:
@@ -170,10 +168,19 @@ def _taken() -> Select[Any]:
     return select_batches(_batches.c.id == bindparam("batch"), _jobs.c.state.label("job_state"), with_manifest=True)
 
 
-def _in_order(database: Database, *conditions: ColumnElement[bool]) -> list[Batch]:
+def _in_order(database: Database, chosen: Select[Any], job_id: int) -> list[Batch]:
     with database.read() as connection:
-        rows = connection.execute(select_batches(and_(*conditions)).order_by(_batches.c.sequence))
-        return [as_batch(row) for row in rows]
+        return [as_batch(row) for row in connection.execute(chosen, {"job": job_id})]
+
+
+@cache
+def _of_job() -> Select[Any]:
+    return select_batches(_batches.c.job_id == bindparam("job")).order_by(_batches.c.sequence)
+
+
+@cache
+def _marked_as_sent() -> Select[Any]:
+    return _of_job().where(_batches.c.state == BatchState.QUEUED.value, ~_batches.c.unsent)
 
 
 @cache
@@ -190,9 +197,14 @@ def _end() -> Update:
 
 def _start(connection: Connection, job_id: int) -> None:
     """Let a job run; where it is a retry, it started long ago."""
+    connection.execute(_started(), {"job": job_id})
+
+
+@cache
+def _started() -> Update:
     started = {"state": JobState.RUNNING.value, "started_at": func.coalesce(_jobs.c.started_at, clock.now())}
-    queued = and_(_jobs.c.id == job_id, _jobs.c.state == JobState.QUEUED.value)
-    connection.execute(update(_jobs).where(queued).values(started))
+    queued = and_(_jobs.c.id == bindparam("job"), _jobs.c.state == JobState.QUEUED.value)
+    return update(_jobs).where(queued).values(started)
 
 
 #: Of a batch that nobody works on.

@@ -5,7 +5,20 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, exists, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from core import clock, tables
 from core.database import Database
@@ -48,19 +61,14 @@ def _still_open() -> Select[Any]:
     return select(_is_open(bindparam("job")))
 
 
-def _lock_and_close(database: Database, job_id: int) -> bool:
-    with database.begin() as connection:
-        connection.execute(_lock(), {"job": job_id})
-        return _close(connection, job_id)
-
-
-def _close(connection: Connection, job_id: int) -> bool:
-    """End a job whose batches have all ended and whose accounts balance; the caller holds its row."""
-    scored = _sum_of(_batches.c.scored, job_id)
-    accounted = _sum_of(_batches.c.scored + _batches.c.rejected + _batches.c.quarantined, job_id)
-    over = connection.execute(
+@cache
+def _end() -> Update:
+    job: BindParameter[int] = bindparam("job")
+    scored = _sum_of(_batches.c.scored, job)
+    accounted = _sum_of(_batches.c.scored + _batches.c.rejected + _batches.c.quarantined, job)
+    return (
         update(_jobs)
-        .where(_jobs.c.id == job_id, _jobs.c.state.in_(UNENDED), ~_is_open(job_id), _jobs.c.found == accounted)
+        .where(_jobs.c.id == job, _jobs.c.state.in_(UNENDED), ~_is_open(job), _jobs.c.found == accounted)
         .values(
             state=case((scored > 0, JobState.DONE.value), else_=JobState.FAILED.value),
             error=case((scored > 0, None), else_="not one of its images could be scored"),
@@ -69,7 +77,22 @@ def _close(connection: Connection, job_id: int) -> bool:
             paused_by=None,
         )
     )
-    if over.rowcount != 1:
+
+
+@cache
+def _refused() -> Select[Any]:
+    return select(_sum_of(_batches.c.rejected + _batches.c.quarantined, bindparam("job")))
+
+
+def _lock_and_close(database: Database, job_id: int) -> bool:
+    with database.begin() as connection:
+        connection.execute(_lock(), {"job": job_id})
+        return _close(connection, job_id)
+
+
+def _close(connection: Connection, job_id: int) -> bool:
+    """End a job whose batches have all ended and whose accounts balance; the caller holds its row."""
+    if connection.execute(_end(), {"job": job_id}).rowcount != 1:
         return False
     notices.announce(connection, job_id)
     return True
@@ -80,7 +103,7 @@ def _pause_if_spent(connection: Connection, job_id: int, job: Row[Any, Any]) -> 
     budget = max_rejected(job.options)
     if budget is None:
         return
-    refused = connection.execute(select(_sum_of(_batches.c.rejected + _batches.c.quarantined, job_id))).scalar_one()
+    refused = connection.execute(_refused(), {"job": job_id}).scalar_one()
     if refused <= budget * job.found:
         return
     why = f"{refused} of its {job.found} images are rejected or quarantined, more than the {budget:.2%} it may bear"
@@ -89,9 +112,9 @@ def _pause_if_spent(connection: Connection, job_id: int, job: Row[Any, Any]) -> 
         notices.announce(connection, job_id)
 
 
-def _is_open(job_id: int | ColumnElement[int]) -> ColumnElement[bool]:
+def _is_open(job_id: ColumnElement[int]) -> ColumnElement[bool]:
     return exists().where(_batches.c.job_id == job_id, _batches.c.state.in_(OPEN))
 
 
-def _sum_of(column: ColumnElement[int], job_id: int) -> ColumnElement[int]:
+def _sum_of(column: ColumnElement[int], job_id: ColumnElement[int]) -> ColumnElement[int]:
     return select(func.coalesce(func.sum(column), 0)).where(_batches.c.job_id == job_id).scalar_subquery()

@@ -14,9 +14,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    exists,
     func,
-    insert,
     or_,
     select,
     update,
@@ -25,15 +23,11 @@ from sqlalchemy.exc import IntegrityError
 
 from core import clock, tables
 from core.database import Database
-from core.errors import JobNotFound, ModelNotFound
-from core.ledger import corrected
-from core.ledger.models import PRODUCTION
-from core.vocabulary import Accounts, BatchState, Job, JobState, Manifest, NewJob, QueueName, Trigger, number_of
+from core.errors import JobNotFound
+from core.ledger import beginnings, corrected
+from core.vocabulary import Accounts, BatchState, Job, JobState, NewJob, QueueName, Trigger, number_of
 
 _jobs, _batches, _models = tables.jobs, tables.batches, tables.models
-
-#: Batches inserted by one statement; bounds the memory of a job of a million images.
-_INSERT_CHUNK = 500
 
 #: States of a batch that may still bring rows.
 OPEN = (BatchState.QUEUED.value, BatchState.LEASED.value)
@@ -60,27 +54,12 @@ def create(database: Database, new: NewJob, *, room: int = 0) -> Job:
     """
     try:
         with database.begin() as connection:
-            return read(connection, write(connection, new, room=room))
+            return read(connection, beginnings.write(connection, new, room=room))
     except IntegrityError:
         existing = of_claim(database, new.claim) if new.claim is not None else None
         if existing is None:
             raise
         return existing
-
-
-def write(connection: Connection, new: NewJob, *, room: int = 0) -> int:
-    """Write a job and all its batches as `create` does; part of the caller's transaction.
-
-    Returns:
-        Its id.
-
-    Raises:
-        ModelNotFound: no model is in production.
-    """
-    job_id = _insert_job(connection, new)
-    unsent = len(new.manifests) > room or _others_wait(connection, new.queue)
-    _insert_batches(connection, job_id, new, unsent=unsent)
-    return job_id
 
 
 def get(database: Database, job_id: int) -> Job:
@@ -196,58 +175,6 @@ UNFILED = (
 )
 
 
-def _insert_job(connection: Connection, new: NewJob) -> int:
-    model = connection.execute(select(_models.c.id).where(_models.c.alias == PRODUCTION)).scalar_one_or_none()
-    if model is None:
-        raise ModelNotFound(
-            "No model is in production.", mend="Run `digitline migrate`, which registers the shipped one."
-        )
-    values = {
-        "name": new.name,
-        "source": new.source,
-        "state": JobState.QUEUED.value,
-        "queue": new.queue.value,
-        "triggered_by": new.triggered_by.value,
-        "model_id": model,
-        "found": new.found,
-        "batch_count": len(new.manifests),
-        "options": {"labels": new.labels.value, "split": new.split, "max_rejected": new.max_rejected},
-        "claim": new.claim,
-        "schedule": new.schedule,
-        "priority": new.priority,
-        "created_at": clock.now(),
-    }
-    return int(connection.execute(insert(_jobs).values(values).returning(_jobs.c.id)).scalar_one())
-
-
-def _others_wait(connection: Connection, queue: QueueName) -> bool:
-    """Whether batches of that queue wait in the ledger for their turn, or the line for a person."""
-    waits = (_batches.c.state == BatchState.QUEUED.value, _batches.c.unsent, _jobs.c.queue == queue.value)
-    batch_waits = select(_batches.c.id).join(_jobs, _jobs.c.id == _batches.c.job_id).where(*waits)
-    return bool(connection.scalar(select(or_(exists(batch_waits), exists(select(tables.pauses.c.id))))))
-
-
-def _insert_batches(connection: Connection, job_id: int, new: NewJob, *, unsent: bool) -> None:
-    statement = insert(_batches).values(sent_at=clock.now(), unsent=unsent)
-    for start in range(0, len(new.manifests), _INSERT_CHUNK):
-        chunk = enumerate(new.manifests[start : start + _INSERT_CHUNK], start=start + 1)
-        connection.execute(statement, [_new_batch(job_id, sequence, manifest) for sequence, manifest in chunk])
-
-
-def _new_batch(job_id: int, sequence: int, manifest: Manifest) -> dict[str, Any]:
-    return {
-        "job_id": job_id,
-        "sequence": sequence,
-        "size": len(manifest),
-        "state": BatchState.QUEUED.value,
-        "manifest": {"paths": list(manifest.paths), "true_labels": manifest.true_labels, **_marks(manifest)},
-    }
-
-
-def _marks(manifest: Manifest) -> dict[str, str]:
-    return {} if manifest.marks is None else {"marks": " ".join(f"{mark:x}" for mark in manifest.marks)}
-
-
 _COUNTS = ("scored", "rejected", "quarantined", "labelled", "correct", "escalated")
 
 
@@ -262,7 +189,7 @@ def _select_jobs(*conditions: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-@cache  # once for all: it is asked each time somebody looks whether a job has ended
+@cache  # asked each time somebody looks whether a job has ended
 def _of_id() -> Select[Any]:
     return _select_jobs(_jobs.c.id == bindparam("job"))
 

@@ -22,6 +22,10 @@ ALIASES = (PRODUCTION, CHALLENGER)
 
 _jobs, _models = tables.jobs, tables.models
 
+#: Put together once: one is asked with every job, the other with every batch.
+_ID_IN_PRODUCTION = select(_models.c.id).where(_models.c.alias == PRODUCTION)
+_CHALLENGER = select(_models.c.id, _models.c.challenger_share).where(_models.c.alias == CHALLENGER)
+
 
 @dataclass(frozen=True, slots=True)
 class Succession:
@@ -61,7 +65,7 @@ def register(
             values = {"name": name, "sha256": sha256, "location": location, "card": dict(card)}
             added = insert(_models).values(registered_at=clock.now(), **values).returning(_models.c.id)
             model_id = int(connection.execute(added).scalar_one())
-            if _production_id(connection) is None:
+            if production_id(connection) is None:
                 _put_in_production(connection, model_id, Grounds(Kind.FIRST, registered_by))
         return _model(connection.execute(select(_models).where(_models.c.sha256 == sha256)).one())
 
@@ -128,7 +132,7 @@ def promote(database: Database, model: Model, grounds: Grounds | None = None, *,
     """
     with database.begin() as connection:
         _one_at_a_time(database, connection)
-        present = _production_id(connection)
+        present = production_id(connection)
         # Before anything else: of two that promote it at once, the second one finds that all is done.
         if present != model.id:
             if over is not None and present != over.id:
@@ -155,8 +159,7 @@ def previous(database: Database) -> Model:
 
 def challenger_and_share(connection: Connection) -> tuple[int | None, float | None]:
     """Id of the challenger and its own share of the batches, as far as there are; part of the caller's transaction."""
-    chosen = select(_models.c.id, _models.c.challenger_share).where(_models.c.alias == CHALLENGER)
-    row = connection.execute(chosen).one_or_none()
+    row = connection.execute(_CHALLENGER).one_or_none()
     return (None, None) if row is None else (row.id, row.challenger_share)
 
 
@@ -173,7 +176,7 @@ def challenge(database: Database, model: Model, share: float | None = None) -> M
     """
     with database.begin() as connection:
         _one_at_a_time(database, connection)
-        if _production_id(connection) == model.id:
+        if production_id(connection) == model.id:
             raise IllegalTransition(
                 f"{model.name!r} is in production, so it cannot be its own challenger.", mend="Name another model."
             )
@@ -204,7 +207,7 @@ def succeed(database: Database, gone: Collection[Model], successor: Model, *, pr
     waiting = (_jobs.c.model_id.in_(ids), _jobs.c.state == JobState.QUEUED.value, _jobs.c.started_at.is_(None))
     with database.begin() as connection:
         _one_at_a_time(database, connection)
-        promoted = _production_id(connection) in ids
+        promoted = production_id(connection) in ids
         if promoted:
             _put_in_production(connection, successor.id, Grounds(Kind.SUCCESSOR, promoted_by))
         jobs = connection.execute(update(_jobs).where(*waiting).values(model_id=successor.id)).rowcount
@@ -223,8 +226,9 @@ def _take_alias(connection: Connection, alias: str) -> None:
     connection.execute(update(_models).where(_models.c.alias == alias).values(taken))
 
 
-def _production_id(connection: Connection) -> int | None:
-    return connection.execute(select(_models.c.id).where(_models.c.alias == PRODUCTION)).scalar_one_or_none()
+def production_id(connection: Connection) -> int | None:
+    """Id of the model in production, if there is one; part of the caller's transaction."""
+    return connection.execute(_ID_IN_PRODUCTION).scalar_one_or_none()
 
 
 def _first(database: Database, condition: Any, *order: Any) -> Model | None:

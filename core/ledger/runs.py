@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, sel
 from core import clock, tables
 from core.database import Database
 from core.errors import StaleSchedule
-from core.ledger import jobs
+from core.ledger import beginnings, jobs
 from core.ledger.jobs import OPEN
 from core.ledger.schedules import Schedule
 from core.vocabulary import BatchState, Job, NewJob
@@ -127,7 +127,7 @@ def record(database: Database, schedule: Schedule, run: Run) -> Job | None:
                 connection.execute(update(table).where(table.c.batch_id == batch_id).values(stamps=_text(seen)))
         if run.new is None:
             return None
-        job_id = jobs.write(connection, run.new)
+        job_id = beginnings.write(connection, run.new)
         connection.execute(update(_schedules).where(_schedules.c.id == schedule.id).values(job_id=job_id))
         _insert_stamps(connection, schedule, job_id, run.stamps)
     return jobs.get(database, job_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,16 +24,16 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def line(settings: MakeSettings, postgres_url: str, redis_url: str, tmp_path: Path) -> Line:
+def line(settings: MakeSettings, postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Line]:
     """A line on PostgreSQL, where a row can be held without keeping everybody waiting, and a schedule that is due."""
     quick = {"settle_time": 0.0, "scan_interval": 0.05, "sweep_interval": 0.05}
-    line = Line.open(settings(database_url=postgres_url, broker_url=redis_url, **quick))
-    models.register(line.database, name="model", sha256="0" * 64, location="/nowhere", card={})
-    scans = pictures(tmp_path / "scans", "a.png")
-    add(line, Plan("nightly", to_url(scans), "0 2 * * *"))
-    with line.database.begin() as connection:
-        connection.execute(update(tables.schedules).values(next_at=clock.seconds_from_now(-1.0)))
-    return line
+    with closing(Line.open(settings(database_url=postgres_url, broker_url=redis_url, **quick))) as line:
+        models.register(line.database, name="model", sha256="0" * 64, location="/nowhere", card={})
+        scans = pictures(tmp_path / "scans", "a.png")
+        add(line, Plan("nightly", to_url(scans), "0 2 * * *"))
+        with line.database.begin() as connection:
+            connection.execute(update(tables.schedules).values(next_at=clock.seconds_from_now(-1.0)))
+        yield line
 
 
 def names(line: Line) -> list[str]:
