@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,23 +18,10 @@ from scheduler.producer import Line
 from scheduler.schedules import ON_TIME, add, run_due, run_now
 from tests.conftest import MakeSettings
 from tests.scheduler.conftest import pictures
-from tests.scheduler.scheduling import FAR, SELDOM, make_due, nightly, planned, scheduling
+from tests.scheduler.scheduling import FAR, SELDOM, make_due, nightly, planned
 from tests.scheduler.scored import paths_of, score_truly
 
 MINUTE = 60.0
-
-
-@pytest.fixture
-def line(settings: MakeSettings, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Line]:
-    """A line on either database."""
-    with scheduling(settings, database_url, redis_url, tmp_path) as line:
-        yield line
-
-
-@pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    """A folder of three files."""
-    return pictures(tmp_path / "scans", "1/a.png", "2/b.png", "3/c.png")
 
 
 def test_what_is_due_is_run_once_and_due_again_when_its_expression_says(line: Line, scans: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,25 +13,11 @@ from core import tables
 from core.ledger import batches, jobs, schedules
 from scheduler.producer import Line
 from scheduler.schedules import run_due
-from tests.conftest import MakeSettings
 from tests.core.racing import at_once
 from tests.processes import PATIENCE, running
 from tests.scheduler.conftest import pictures
-from tests.scheduler.scheduling import make_due, nightly, planned, scheduling
+from tests.scheduler.scheduling import make_due, nightly, planned
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def line(settings: MakeSettings, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Line]:
-    """A line on either database."""
-    with scheduling(settings, database_url, redis_url, tmp_path) as line:
-        yield line
-
-
-@pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    """A folder of three files."""
-    return pictures(tmp_path / "scans", "1/a.png", "2/b.png", "3/c.png")
 
 
 def test_of_schedulers_in_a_race_one_runs_each_schedule(line: Line, scans: Path) -> None:
