@@ -103,7 +103,8 @@ def true_labels(root: Source, files: Iterable[str], labels: Labels) -> list[int 
     elif labels is Labels.CSV:
         raise LabelsError(f"{_within(root)}{LABELS_FILE} cannot be read: there is none.")
     else:
-        found = [_class_folder(root.name, file) for file in files]
+        name = root.name  # made anew whenever it is asked for, and there may be a million files
+        found = [_class_folder(name, file) for file in files]
     if any(label is not None for label in found):
         return found
     if labels is Labels.FOLDERS:
