@@ -19,6 +19,9 @@ from core.vocabulary import Verdict
 from digitline.local import Item, read
 from training.dataset import Digits
 
+#: Verdicts on what is taken for digits.
+_TAKEN = (Verdict.DIGIT, Verdict.UNCERTAIN)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -27,7 +30,7 @@ class Reading:
     index: int
     #: The digits that the picture shows; empty where it shows none.
     truth: str
-    #: The digits that were read; empty where none were, or what was found was not taken for a digit.
+    #: The digits that were read, whatever the verdict; empty where none were.
     text: str
     #: The verdict, or the reason of the rejection.
     outcome: str
@@ -38,9 +41,14 @@ class Reading:
         return self.outcome == Verdict.DIGIT
 
     @property
+    def labelled(self) -> bool:
+        """Whether the label is the true one, whatever the verdict: what a job's accuracy counts."""
+        return self.text == self.truth
+
+    @property
     def right(self) -> bool:
-        """Whether the digits are the true ones, sure or not; of a picture without digits, that none is stood by."""
-        return self.text == self.truth if self.truth else not self.sure
+        """Whether the true digits were taken for such, sure or not; of a picture without digits, that none is stood by."""
+        return self.labelled and self.outcome in _TAKEN if self.truth else not self.sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,8 @@ class Row:
 
     generator: Generator
     readings: Sequence[Reading]
-    #: Accuracy on the same digits as MNIST has them, 0 to 1; None where the pictures show none of them.
-    clean: float | None = None
+    #: Of the same digits as MNIST has them; empty where the pictures show none of them.
+    clean: Sequence[Reading] = ()
 
     @property
     def accuracy(self) -> float:
@@ -65,7 +73,15 @@ class Row:
     @property
     def difference(self) -> float | None:
         """Accuracy less that on clean digits, in points."""
-        return None if self.clean is None else 100 * (self.accuracy - self.clean)
+        return 100 * (self.accuracy - share(reading.right for reading in self.clean)) if self.clean else None
+
+    @property
+    def label_difference(self) -> float | None:
+        """Share whose label is right, whatever the verdict, less that of clean digits, in points."""
+        if not self.clean:
+            return None
+        labelled, clean = (share(reading.labelled for reading in part) for part in (self.readings, self.clean))
+        return 100 * (labelled - clean)
 
     @property
     def outcomes(self) -> dict[str, float]:
@@ -96,8 +112,7 @@ def read_generator(
     made = number_made(generator, count)
     examples = (generator.example(digits, index) for index in range(made))
     readings = list(_read(examples, note, split=generator.kind is Kind.SEVERAL))
-    compared = {Kind.STRESS: clean[:made], Kind.STYLE: clean}.get(generator.kind)
-    return Row(generator, readings, None if compared is None else share(reading.right for reading in compared))
+    return Row(generator, readings, {Kind.STRESS: clean[:made], Kind.STYLE: clean}.get(generator.kind, ()))
 
 
 def number_made(generator: Generator, count: int) -> int:
@@ -140,8 +155,7 @@ def _item(index: int, image: Picture | bytes) -> Item:
 
 def _reading(index: int, truth: str, result: Result) -> Reading:
     outcome = result.reason if result.reason is not None else result.verdict
-    taken = result.status == "scored" and result.verdict in (Verdict.DIGIT, Verdict.UNCERTAIN)
-    return Reading(index, truth, str(result.label) if taken else "", str(outcome))
+    return Reading(index, truth, "" if result.label is None else str(result.label), str(outcome))
 
 
 def seen(image: Picture | bytes) -> Picture:

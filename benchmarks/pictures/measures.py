@@ -60,11 +60,18 @@ def measures(clean: Sequence[Reading], rows: Sequence[Row]) -> list[Measure]:
 
 
 def _stress(rows: Sequence[Row]) -> list[Measure]:
-    worst = max(rows, key=_loss)
     return [
-        Measure("worst loss under stress", _loss(worst), WORST_LOSS, points=True, of=worst.generator.name),
-        Measure("mean loss under stress", _mean(_loss, rows), MEAN_LOSS, points=True),
+        *_losses("loss under stress", rows, _loss),
+        *_losses("loss of labels, whatever the verdict", rows, lambda row: -(row.label_difference or 0.0)),
         Measure("digits kept under stress", _mean(lambda row: row.sure, rows), KEPT),
+    ]
+
+
+def _losses(name: str, rows: Sequence[Row], loss: Callable[[Row], float]) -> list[Measure]:
+    worst = max(rows, key=loss)
+    return [
+        Measure(f"worst {name}", loss(worst), WORST_LOSS, points=True, of=worst.generator.name),
+        Measure(f"mean {name}", _mean(loss, rows), MEAN_LOSS, points=True),
     ]
 
 

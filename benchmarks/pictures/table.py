@@ -17,10 +17,10 @@ _NAMED = 4
 
 def print_findings(console: Console, clean: Sequence[Reading], rows: Sequence[Row], found: Sequence[Measure]) -> None:
     """Print a table of the generators, and one of the measures."""
-    columns = ("generator", "kind", "pictures", "right", "points", "sure", "outcomes")
+    columns = ("generator", "kind", "pictures", "right", "points", "labels", "sure", "outcomes")
     lines = [_clean_line(clean)] if clean else []
     lines += [_line(row) for row in rows]
-    console.print(table(columns, lines, numbers=("pictures", "right", "points", "sure")))
+    console.print(table(columns, lines, numbers=("pictures", "right", "points", "labels", "sure")))
     console.print()
     goals = [(one.name, one.of, *_figures(one), _verdict(one)) for one in found]
     console.print(table(("measure", "of", "figure", "goal", "met"), goals, numbers=("figure", "goal")))
@@ -42,6 +42,7 @@ def as_record(clean: Sequence[Reading], rows: Sequence[Row], found: Sequence[Mea
                 "pictures": len(row.readings),
                 "accuracy": row.accuracy,
                 "difference": row.difference,
+                "label_difference": row.label_difference,
                 "sure": row.sure,
                 "outcomes": row.outcomes,
             }
@@ -56,20 +57,24 @@ def as_record(clean: Sequence[Reading], rows: Sequence[Row], found: Sequence[Mea
 def _clean_line(clean: Sequence[Reading]) -> tuple[str, ...]:
     right = share(reading.right for reading in clean)
     sure = share(reading.sure for reading in clean)
-    return ("clean", "MNIST", f"{len(clean):,}", percent(right), "", percent(sure), "")
+    return ("clean", "MNIST", f"{len(clean):,}", percent(right), "", "", percent(sure), "")
 
 
 def _line(row: Row) -> tuple[str, ...]:
-    difference = "" if row.difference is None else f"{row.difference:+.2f}"
     return (
         row.generator.name,
         row.generator.kind.value,
         f"{len(row.readings):,}",
         percent(row.accuracy),
-        difference,
+        _points(row.difference),
+        _points(row.label_difference),
         percent(row.sure),
         _outcomes(row),
     )
+
+
+def _points(difference: float | None) -> str:
+    return "" if difference is None else f"{difference:+.2f}"
 
 
 def _outcomes(row: Row) -> str:
